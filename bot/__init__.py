@@ -1,0 +1,1 @@
+"""Bot wires: settings, the HTTP application, the workers and the command line."""

@@ -1,0 +1,179 @@
+"""The composition root: settings in, a wired program out. Tests hand their fakes to this same function."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from bot.home import Home
+from bot.jobs import schedule
+from bot.readiness import Readiness
+from bot.settings import SAMPLE_KB, Settings
+from bot.telemetry import Metrics
+from bot.worker import Worker
+from channels.base import Channel
+from channels.web.access import Access
+from channels.web.channel import WebChannel
+from channels.web.chat import Chat
+from channels.web.desk import WebDesk
+from channels.web.limits import RateLimit
+from channels.web.pages import Pages
+from core.agent.assistant import Assistant
+from core.agent.providers import ModelSettings, Provider, extractive, load_instructions, openai_provider
+from core.bell import Bell
+from core.faults import FaultPoints
+from core.store.engine import Database, sqlite_url
+from core.store.inbox import Clock, Inbox
+from core.store.migrations import migrate
+from core.store.store import Store
+from kb.embed import Embedder
+from kb.search import KnowledgeBase
+
+log = structlog.get_logger()
+
+NO_MODEL = (
+    "No language model is configured: answers are quoted from the knowledge base, and questions it does not "
+    "answer go to people."
+)
+_SUGGESTIONS = (
+    "How long does delivery take?",
+    "How do I send something back?",
+    "How do I charge my e-bike battery?",
+)
+"""Questions the sample knowledge base answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threadline:
+    """The wired program. `running()` brings it up; `routes` go into the HTTP application."""
+
+    settings: Settings
+    home: Home
+    store: Store
+    bell: Bell
+    clock: Clock
+    inbox: Inbox
+    knowledge: KnowledgeBase
+    assistant: Assistant
+    readiness: Readiness
+    worker: Worker
+    metrics: Metrics
+    access: Access
+    routes: Sequence[web.RouteDef]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Bring the database up to date, work and load in the background; stop all of it at the end."""
+        await migrate(self.store.database)
+        if self.store.database.is_sqlite:
+            await self.store.forget_leases()  # HOME is ours alone: whoever held one is dead
+        loading = asyncio.create_task(self.readiness.load())
+        loading.add_done_callback(_report)
+        working = asyncio.create_task(self.worker.run())
+        scheduler = schedule(self.store, self.readiness, self.settings, self.clock)
+        try:
+            yield
+        finally:
+            scheduler.shutdown(wait=False)
+            for task in (working, loading):
+                task.cancel()
+            await asyncio.gather(working, loading, return_exceptions=True)
+            await self.close()
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        with contextlib.suppress(Exception):
+            await self.knowledge.close()
+        await self.knowledge.embedder.close()
+        await self.store.close()
+
+
+def _report(loading: "asyncio.Task[None]") -> None:
+    if not loading.cancelled() and (error := loading.exception()):
+        log.error("knowledge_base_not_loaded", error=str(error), exc_info=error)
+
+
+def build(settings: Settings, home: Home, *, clock: Clock = time.time, provider: Provider | None = None) -> Threadline:
+    """Wire the program. Nothing is opened or started yet."""
+    database = open_database(settings, home)
+    store = Store(database, quiet=settings.quiet_seconds)
+    bell = Bell()
+    inbox = Inbox(store, bell, clock)
+    knowledge = KnowledgeBase(
+        database,
+        folder=home.vectors,
+        embedder=Embedder(settings.embedding_model or None),
+        chroma_url=settings.chroma_url or None,
+    )
+    assistant = make_assistant(settings, knowledge, provider)
+    readiness = Readiness(knowledge, assistant, settings.kb_path)
+    metrics = Metrics()
+    channel = WebChannel(bell)
+    channels: dict[str, Channel] = {channel.name: channel}
+    worker = Worker(store, bell, clock, readiness.assistant, channels, channel, metrics)
+    access = Access(store, clock, hosts=settings.hosts)
+    limit = RateLimit(
+        {
+            "sessions": settings.chat_sessions_per_minute,
+            "messages": settings.chat_messages_per_minute,
+            "tickets": settings.chat_messages_per_minute,
+        }
+    )
+    parts = (
+        Chat(store, inbox, access, channel, bell, clock, limit),
+        WebDesk(store, inbox, access, bell, clock),
+        Pages(lambda: _page_config(settings, assistant)),
+    )
+    routes = [route for part in parts for route in part.routes()]
+    return Threadline(
+        settings, home, store, bell, clock, inbox, knowledge, assistant, readiness, worker, metrics, access, routes
+    )
+
+
+def open_database(settings: Settings, home: Home) -> Database:
+    """Return the configured database, not yet connected."""
+    url = settings.database_url or sqlite_url(home.database)
+    return Database(url, faults=FaultPoints.parse(settings.fault_point))
+
+
+_FLOORS = {"cautious": 0.65, "balanced": 0.5, "eager": 0.35}
+"""The grounding confidence an answer needs, for each word an owner can choose."""
+_MODEL_FLOOR = 0.5
+"""What part of that floor a language model needs: it reads the passages itself before it answers from them."""
+
+
+def make_assistant(settings: Settings, knowledge: KnowledgeBase, provider: Provider | None = None) -> Assistant:
+    """Return the assistant with the configured provider."""
+    provider = provider or make_provider(settings)
+    floor = _FLOORS[settings.answer_caution] * (_MODEL_FLOOR if provider.has_model else 1)
+    return Assistant(provider, knowledge, load_instructions(settings.company), floor, settings.run_seconds)
+
+
+def make_provider(settings: Settings) -> Provider:
+    """Return the configured language model, or the extractive answerer when there is none."""
+    if not settings.has_model:
+        return extractive()
+    return openai_provider(
+        ModelSettings(
+            model=settings.azure_openai_deployment or settings.openai_model,
+            api_key=settings.azure_openai_api_key or settings.openai_api_key or "none",
+            base_url=settings.openai_base_url,
+            api=settings.openai_api or ("chat" if settings.openai_base_url else "responses"),
+            azure_endpoint=settings.azure_openai_endpoint,
+        )
+    )
+
+
+def _page_config(settings: Settings, assistant: Assistant) -> dict[str, Any]:
+    sample = settings.kb_path == [str(SAMPLE_KB)]
+    return {
+        "name": settings.company,
+        "notice": None if assistant.provider.has_model else NO_MODEL,
+        "suggestions": list(_SUGGESTIONS) if sample else [],
+    }

@@ -1,0 +1,128 @@
+"""`threadline doctor`: what is configured, what works, what does not, and the fix for it."""
+
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.bootstrap import make_provider, open_database
+from bot.home import Home
+from bot.settings import SAMPLE_KB, Settings
+from core.agent.providers import ping
+from core.errors import SetupError, ThreadlineError
+from core.store.migrations import current, newest
+from core.store.store import Store
+from kb.embed import Embedder
+from kb.load import find, root_of
+from kb.documents import SourceError
+
+State = Literal["ok", "off", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor: `off` is not configured, which is no fault; `fix` says what to do."""
+
+    name: str
+    state: State
+    found: str
+    fix: str = ""
+
+
+async def examine(settings: Settings) -> AsyncIterator[Check]:
+    """Yield one check after the other."""
+    try:
+        home = Home(settings.threadline_home)
+    except SetupError as error:
+        yield Check("home", "broken", str(error), "Set THREADLINE_HOME to a folder this user can write.")
+        return
+    yield Check("home", "ok", str(home.path))
+    yield _port(settings, home)
+    async for check in _store(settings, home):
+        yield check
+    yield await _embeddings(settings)
+    yield _sources(settings)
+    yield await _model(settings)
+    for name, variables in _CHANNELS.items():
+        yield Check(name, "off", "not part of this version yet", f"Later: {variables}")
+
+
+_CHANNELS = {
+    "slack": "SLACK_BOT_TOKEN with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET",
+    "teams": "TEAMS_APP_ID, TEAMS_APP_PASSWORD, TEAMS_TENANTS",
+    "email": "EMAIL_ADDRESS with EMAIL_LISTEN or EMAIL_IMAP_URL, and EMAIL_SMTP_URL",
+}
+
+
+def _port(settings: Settings, home: Home) -> Check:
+    address = f"{settings.http_host}:{settings.http_port}"
+    serving = home.serving()
+    if serving:
+        return Check("http", "ok", f"serving at {serving.url} (process {serving.pid})")
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.http_host, settings.http_port))
+        except OSError as error:
+            fix = "Stop the program that uses it, or set HTTP_PORT to another port."
+            return Check("http", "broken", f"{address} can't be used: {error.strerror}", fix)
+    return Check("http", "ok", f"{address} is free; start with: threadline serve")
+
+
+async def _store(settings: Settings, home: Home) -> AsyncIterator[Check]:
+    database = open_database(settings, home)
+    kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+    store = Store(database)
+    try:
+        revision = await current(database)
+        if revision != newest():
+            yield Check("database", "ok", f"{kind}, will be brought up to date at the next start")
+            return
+        yield Check("database", "ok", f"{kind}, up to date")
+        failed = (await store.backlog())["receipts_failed"]
+        if failed:
+            yield Check("messages", "broken", f"{failed} could not be handled", "See the open cases on the desk.")
+        active = [operator.name for operator in await store.credentials.operators() if operator.active]
+        none = "no operator holds a token"
+        fix = "" if active else "Make one: threadline operator add NAME"
+        yield Check("operators", "ok" if active else "broken", ", ".join(active) or none, fix)
+    except ThreadlineError as error:
+        yield Check("database", "broken", str(error), "Check DATABASE_URL, and that the server runs.")
+    finally:
+        await store.close()
+
+
+async def _embeddings(settings: Settings) -> Check:
+    embedder = Embedder(settings.embedding_model or None)
+    try:
+        if await embedder.ready():
+            return Check("embeddings", "ok", settings.embedding_model or "the packaged all-MiniLM-L6-v2, verified")
+        fix = "Install it with: make install" if not settings.embedding_model else "Check EMBEDDING_MODEL."
+        return Check("embeddings", "broken", f"{embedder.state}; searching by words only", fix)
+    finally:
+        await embedder.close()
+
+
+def _sources(settings: Settings) -> Check:
+    problems, files = [], 0
+    for source in settings.kb_path:
+        try:
+            files += len(list(find(root_of(source))))
+        except SourceError as error:
+            problems.append(f"{source}: {error}")
+    if problems:
+        return Check("knowledge base", "broken", "; ".join(problems), "Correct KB_PATH.")
+    sample = settings.kb_path == [str(SAMPLE_KB)]
+    found = f"{files} files" + (" (the sample; set KB_PATH to your own folder)" if sample else "")
+    return Check("knowledge base", "ok" if files else "broken", found, "" if files else "Put articles there.")
+
+
+async def _model(settings: Settings) -> Check:
+    if not settings.has_model:
+        fix = "Set OPENAI_API_KEY and OPENAI_MODEL, or Azure's three variables."
+        return Check("language model", "off", "none: answers are quoted from the knowledge base", fix)
+    provider = make_provider(settings)
+    problem = await ping(provider)
+    fix = "Check the key, the address and the model's name."
+    return Check("language model", "broken", problem, fix) if problem else Check("language model", "ok", provider.name)

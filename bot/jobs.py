@@ -1,0 +1,31 @@
+"""Sweeps on a schedule. Each is idempotent and safe in every replica at once."""
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.readiness import Readiness
+from bot.settings import Settings
+from core.store.inbox import Clock
+from core.store.store import Store
+
+_DAY = 86_400.0
+
+
+def schedule(store: Store, readiness: Readiness, settings: Settings, clock: Clock) -> AsyncIOScheduler:
+    """Start the sweeps in the running loop and return their scheduler."""
+    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60})
+
+    async def forget() -> None:
+        """Drop the platforms' raw events that are older than the setting, and tokens long expired."""
+        await store.receipts.drop_raw(clock() - settings.raw_retention_days * _DAY)
+        await store.credentials.drop_expired(clock() - _DAY)
+
+    async def sync() -> None:
+        """Read the knowledge base's sources again."""
+        if readiness.is_open:
+            await readiness.sync()
+
+    scheduler.add_job(forget, "interval", hours=1)
+    if settings.kb_sync_minutes:
+        scheduler.add_job(sync, "interval", minutes=settings.kb_sync_minutes)
+    scheduler.start()
+    return scheduler

@@ -1,0 +1,33 @@
+"""The figures of `eval` as tables for people."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.table import Table
+
+_OUTCOMES = ("answered", "clarified", "declined", "handed_off")
+
+
+def eval_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield a table of the retrieval figures and one of the decisions."""
+    retrieval = figures["retrieval"]
+    table = Table(title="Retrieval", title_justify="left")
+    for name in retrieval:
+        table.add_column(name, justify="right")
+    table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in retrieval.values()))
+    yield table
+    decisions = figures["decisions"]
+    table = Table(title="Decisions (shares)", title_justify="left")
+    for name in ("questions", *_OUTCOMES, "with the right document", "AUROC"):
+        table.add_column(name, justify="left" if name == "questions" else "right")
+    inside = decisions["in_scope"]
+    table.add_row("in scope", *_shares(inside), f"{inside['answered_with_right_document']:.3f}", "")
+    outside = decisions["out_of_scope"]
+    table.add_row("out of scope", *_shares(outside), "", f"{decisions['auroc']:.3f}")
+    for kind, shares in outside["by_kind"].items():
+        table.add_row(f"  {kind}", *_shares(shares), "", f"{decisions['auroc_by_kind'][kind]:.3f}")
+    yield table
+
+
+def _shares(shares: Mapping[str, float]) -> list[str]:
+    return [f"{shares[outcome]:.3f}" for outcome in _OUTCOMES]

@@ -1,0 +1,140 @@
+"""The settings: read from the environment and `.env`, checked together, one error for all that is wrong.
+
+This is the only module that reads the environment. Each field's description is what `.env.example`
+and the README say about it; a test compares them.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import SetupError
+
+SAMPLE_KB = Path(__file__).resolve().parent.parent / "kb" / "sample"
+SAMPLE_COMPANY = "Larkfield Cycles"
+
+
+class Settings(BaseSettings):
+    """Everything an installation can set. Names of variables are these in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+
+    threadline_home: Path = Field(Path(".threadline"), description="where the database, vectors and files are kept")
+    company_name: str = Field("", max_length=80, description="the company the assistant speaks for")
+    database_url: str = Field(
+        "", description="SQLite in THREADLINE_HOME, or postgresql+asyncpg://user:password@host/name"
+    )
+    chroma_url: str = Field("", description="a Chroma server; without one Chroma runs inside the program")
+
+    http_host: str = Field("127.0.0.1", description="the address to listen on")
+    http_port: int = Field(8080, ge=0, le=65535, description="the port to listen on")
+    public_url: str = Field("", description="the address customers reach the chat page at, when it is not the local one")
+
+    kb_path: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: [str(SAMPLE_KB)], description="folders with the knowledge base, comma-separated"
+    )
+    kb_sync_minutes: float = Field(15, ge=0, description="how often the sources are read again; 0: only at start")
+    embedding_model: str = Field("", description="a sentence-transformers model; the packaged all-MiniLM-L6-v2 otherwise")
+
+    openai_api_key: str = Field("", description="key of OpenAI or a compatible server")
+    openai_base_url: str = Field("", description="address of a compatible server")
+    openai_model: str = Field("", description="the model's name; needed with a key")
+    openai_api: Literal["responses", "chat", ""] = Field("", description="which API to speak; chat with OPENAI_BASE_URL")
+    azure_openai_endpoint: str = Field("", description="address of an Azure OpenAI resource")
+    azure_openai_api_key: str = Field("", description="its key")
+    azure_openai_deployment: str = Field("", description="the deployment that answers")
+
+    desk: str = Field("web", description="where operators work")
+    operator_token: str = Field("", description="the owner's operator token; made and printed at the first start otherwise")
+    answer_caution: Literal["cautious", "balanced", "eager"] = Field(
+        "balanced", description="how sure an answer must be before it is given instead of a handover"
+    )
+    quiet_seconds: float = Field(0.0, ge=0, le=30, description="wait so long for more of a customer's words before answering")
+    run_seconds: float = Field(90.0, gt=0, le=600, description="longest time for one answer; then a person takes over")
+    chat_sessions_per_minute: int = Field(60, ge=1, description="new chat sessions from one address")
+    chat_messages_per_minute: int = Field(30, ge=1, description="messages in one chat session")
+    raw_retention_days: float = Field(30, ge=0, description="how long the platforms' raw events are kept")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
+    fault_point: str = Field("", description="for tests: kill the process at this commit, for example after:runs.finish*2")
+
+    @field_validator("kb_path", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
+            raise ValueError("use postgresql+asyncpg://user:password@host/name, or leave it empty for SQLite")
+        return value
+
+    @field_validator("desk")
+    @classmethod
+    def _known_desk(cls, value: str) -> str:
+        if value != "web":
+            raise ValueError("only 'web' is there so far")
+        return value
+
+    @field_validator("public_url", "openai_base_url", "azure_openai_endpoint", "chroma_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            raise ValueError("give a whole address, for example https://help.example.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _model_is_whole(self) -> "Settings":
+        if (self.openai_api_key or self.openai_base_url) and not self.openai_model and not self.azure_openai_endpoint:
+            raise ValueError("OPENAI_MODEL: name the model, for example OPENAI_MODEL=gpt-5-mini")
+        azure = (self.azure_openai_endpoint, self.azure_openai_api_key, self.azure_openai_deployment)
+        if any(azure) and not all(azure):
+            raise ValueError(
+                "Azure OpenAI needs all three: AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_DEPLOYMENT"
+            )
+        return self
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a language model is configured."""
+        return bool(self.openai_api_key or self.openai_base_url or self.azure_openai_endpoint)
+
+    @property
+    def company(self) -> str:
+        """The company's name: as set, or the sample's while the sample knowledge base is used."""
+        sample = [Path(path) for path in self.kb_path] == [SAMPLE_KB]
+        return self.company_name or (SAMPLE_COMPANY if sample else "our company")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The host names, beside the local ones, that requests may name."""
+        names = {urlsplit(self.public_url).hostname or "", self.http_host}
+        return frozenset(name for name in names if name)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether other machines can reach the port."""
+        if self.http_host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.http_host).is_loopback
+        except ValueError:
+            return True
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings of this environment. Raises `SetupError` that lists everything wrong, with the fix."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [_line(str(found["loc"][0]) if found["loc"] else "", found["msg"]) for found in error.errors()]
+        raise SetupError("The settings need a hand:\n" + "\n".join(lines)) from None
+
+
+def _line(field: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"  {field.upper()}: {message}" if field else f"  {message}"

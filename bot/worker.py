@@ -1,0 +1,245 @@
+"""The worker: claims receipts, runs and deliveries, and does what they ask, side by side.
+
+Three loops of the same shape. Each claimed row is worked in a task of its own that keeps its lease
+alive; a row whose lease is lost is dropped. Whatever fails is tried again a few times and then ends
+where people see it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bot.telemetry import Metrics
+from channels.base import Channel, Desk, Sent, Streams
+from core.agent.assistant import Assistant
+from core.bell import DELIVERIES, DESK, RECEIPTS, RUNS, Bell
+from core.decide import Decision
+from core.delivery import DeliveryState, Part
+from core.effects import SupersedeRun
+from core.errors import PermanentError, Superseded, TemporaryError
+from core.events import HandoffReason, Outcome, RunResult
+from core.ids import ThreadId
+from core.store.inbox import Clock
+from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
+from core.store.store import Store
+from core.thread import Thread
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 1.0
+SLOTS = {RECEIPTS: 8, RUNS: 8, DELIVERIES: 16}
+MOST_ATTEMPTS = {RECEIPTS: 5, RUNS: 3, DELIVERIES: 8}
+
+Claim = Callable[[float, int], Awaitable[list[Lease]]]
+Beat = Callable[[Lease, float], Awaitable[None]]
+Work = Callable[[Lease], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    topic: str
+    claim: Claim
+    work: Work
+    beat: Beat | None = None
+
+
+class Worker:
+    """Works one store. `assistant` is awaited for each run: it is ready once the model and the index are."""
+
+    def __init__(
+        self,
+        store: Store,
+        bell: Bell,
+        clock: Clock,
+        assistant: Callable[[], Awaitable[Assistant]],
+        channels: Mapping[str, Channel],
+        desk: Desk,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._bell = bell
+        self._clock = clock
+        self._assistant = assistant
+        self._channels = channels
+        self._desk = desk
+        self._metrics = metrics
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled; rows in hand are given up to their leases."""
+        store = self._store
+        loops = (
+            _Loop(RECEIPTS, store.receipts.claim, self._decide),
+            _Loop(RUNS, store.runs.claim, self._answer, store.runs.heartbeat),
+            _Loop(DELIVERIES, store.deliveries.claim, self._deliver, store.deliveries.heartbeat),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in loops:
+                    group.create_task(self._turn(loop), name=f"worker:{loop.topic}")
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _turn(self, loop: _Loop) -> None:
+        """One loop: claim what is free to claim, work it, wait for the bell."""
+        running: set[asyncio.Task[None]] = set()
+        with self._bell.listen(loop.topic) as ear:
+            while True:
+                claimed = await self._claim(loop, SLOTS[loop.topic] - len(running))
+                for lease in claimed:
+                    task = asyncio.create_task(self._guard(loop, lease))
+                    running.add(task)
+                    self._tasks[lease.id] = task
+                    task.add_done_callback(running.discard)
+                    task.add_done_callback(lambda _, id_=lease.id: self._tasks.pop(id_, None))
+                    task.add_done_callback(lambda _: ear.ring())  # the next of its lane may be free now
+                if not claimed:
+                    await ear.wait(POLL_SECONDS)
+
+    async def _claim(self, loop: _Loop, free: int) -> list[Lease]:
+        self._metrics.beat.labels(loop.topic).set(self._clock())
+        if free <= 0:
+            return []
+        try:
+            return await loop.claim(self._clock(), free)
+        except Exception:  # the edge of the process: a database that is away comes back
+            log.exception("claim_failed", loop=loop.topic)
+            await asyncio.sleep(POLL_SECONDS)
+            return []
+
+    async def _guard(self, loop: _Loop, lease: Lease) -> None:
+        """Work one row; nothing that goes wrong with it may stop the others."""
+        try:
+            await self._keep_alive(loop, lease)
+        except Superseded as superseded:
+            log.info("superseded", loop=loop.topic, row=lease.id, why=str(superseded))
+        except Exception as error:  # the edge of the process: logged, tried again, then given up
+            log.exception("work_failed", loop=loop.topic, row=lease.id, attempt=lease.attempts)
+            await self._after_failure(loop, lease, error)
+
+    async def _keep_alive(self, loop: _Loop, lease: Lease) -> None:
+        if loop.beat is None:
+            await loop.work(lease)
+            return
+        work = asyncio.ensure_future(loop.work(lease))
+        try:
+            while not (await asyncio.wait({work}, timeout=HEARTBEAT_SECONDS))[0]:
+                await loop.beat(lease, self._clock())
+            work.result()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _after_failure(self, loop: _Loop, lease: Lease, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"[:300]
+        again = lease.attempts < MOST_ATTEMPTS[loop.topic]
+        now = self._clock()
+        try:
+            match loop.topic, again:
+                case (topic, True) if topic == RECEIPTS:
+                    await self._store.receipts.retry(lease, now + backoff(lease.attempts), reason)
+                case (topic, False) if topic == RECEIPTS:
+                    await self._store.receipts.give_up(lease, now, reason)
+                    self._bell.ring(lease.row.lane, DELIVERIES)
+                case (topic, True) if topic == RUNS:
+                    await self._store.runs.retry(lease, now + backoff(lease.attempts), reason)
+                case (topic, False) if topic == RUNS:
+                    await self._end_run(lease, _internal_error(reason))
+                case _:  # a part that may have gone out is never sent blindly again
+                    await self._store.deliveries.finish(lease, DeliveryState.UNKNOWN, now, error=reason)
+        except Superseded:
+            return
+        except Exception:  # the edge of the process: the lease runs out and the row is claimed again
+            log.exception("failure_not_stored", loop=loop.topic, row=lease.id)
+
+    async def _decide(self, lease: Lease) -> None:
+        decision = await self._store.receipts.decide(lease, self._clock())
+        outcome = "refused" if decision is None else (decision.ignored or "done")
+        self._metrics.receipts.labels(outcome).inc()
+        self._announce(ThreadId(lease.row.lane), decision)
+
+    def _announce(self, thread: ThreadId, decision: Decision | None) -> None:
+        """Wake whoever has something to do now, and stop the runs that no longer count."""
+        for effect in decision.effects if decision else ():
+            if isinstance(effect, SupersedeRun) and effect.run in self._tasks:
+                self._tasks[effect.run].cancel()
+        self._bell.ring(thread, RUNS, DELIVERIES)
+
+    async def _answer(self, lease: Lease) -> None:
+        assistant = await self._assistant()
+        turn = await self._store.runs.turn(lease)
+        voice = _RunVoice(self._store, lease, turn.thread, self._channels.get(turn.thread.key.channel), self._clock)
+        with self._metrics.run_seconds.time():
+            result = await assistant.answer(turn, voice)
+        await self._end_run(lease, result)
+
+    async def _end_run(self, lease: Lease, result: RunResult) -> None:
+        decision = await self._store.runs.finish(lease, result, self._clock())
+        outcome = "superseded" if decision.ignored else result.outcome.value
+        self._metrics.runs.labels(outcome).inc()
+        log.info("run_ended", run=lease.id, thread=lease.row.lane, outcome=outcome, reason=result.reason)
+        self._announce(ThreadId(lease.row.lane), decision)
+
+    async def _deliver(self, lease: Lease) -> None:
+        part = await self._store.deliveries.part(lease)
+        channel = self._desk if part.kind == "card" else self._channels.get(part.thread.key.channel)
+        try:
+            if lease.was_dropped and not (channel and channel.deduplicates):
+                sent = Sent(DeliveryState.UNKNOWN, error="The program stopped while this was on its way.")
+            else:
+                sent = await self._send(part)
+        except TemporaryError as away:
+            if lease.attempts < MOST_ATTEMPTS[DELIVERIES]:
+                again = self._clock() + (away.retry_after or backoff(lease.attempts))
+                await self._store.deliveries.retry(lease, again, str(away))
+                return
+            sent = Sent(DeliveryState.FAILED, error=str(away))
+        except PermanentError as refused:
+            sent = Sent(DeliveryState.FAILED, error=str(refused))
+        await self._store.deliveries.finish(
+            lease, sent.state, self._clock(), platform_id=sent.platform_id, error=sent.error
+        )
+        self._metrics.deliveries.labels(sent.state.value).inc()
+        self._bell.ring(DESK)
+
+    async def _send(self, part: Part) -> Sent:
+        if part.kind == "card":
+            return await self._desk.show_card(part)
+        channel = self._channels.get(part.thread.key.channel)
+        if channel is None:
+            raise TemporaryError(f"The channel {part.thread.key.channel!r} is not configured here.", retry_after=60)
+        return await channel.send(part)
+
+
+class _RunVoice:
+    """How one run speaks: its stream's row is committed before the first words flow, and checked before more."""
+
+    def __init__(self, store: Store, lease: Lease, thread: Thread, channel: Channel | None, clock: Clock) -> None:
+        self._store = store
+        self._lease = lease
+        self._thread = thread
+        self._channel = channel
+        self._clock = clock
+        self._open = False
+
+    async def check(self) -> None:
+        await self._store.runs.check(self._lease)
+
+    async def say(self, text: str) -> None:
+        if not isinstance(self._channel, Streams):
+            await self.check()
+            return
+        if not self._open:
+            await self._store.runs.open_stream(self._lease, self._clock())
+            self._open = True
+        else:
+            await self.check()
+        await self._channel.stream(self._thread, text)
+
+
+def _internal_error(detail: str) -> RunResult:
+    return RunResult(Outcome.HANDED_OFF, reason=HandoffReason.INTERNAL_ERROR, detail=detail)

@@ -1,0 +1,157 @@
+/**
+ * The list of cases at the left of the desk: rows, filters, counts, the quiet states.
+ */
+
+import { byId, el, icon, reconcile } from "./dom.js";
+import { dateAndTime, instant, since } from "./times.js";
+
+const LONG_WAIT_MS = 15 * 60_000;
+const CHANNELS = { web: "Web", slack: "Slack", teams: "Teams", email: "Email" };
+
+/** @param {string} channel @returns {string} its name for people */
+export function channelName(channel) {
+  return CHANNELS[channel] ?? channel ?? "";
+}
+
+/** @param {Object} one @returns {HTMLElement} the badge of its channel */
+export function channelBadge(one) {
+  return el("span", { class: "badge", data: { channel: one.channel }, text: channelName(one.channel) });
+}
+
+export class CaseList {
+  #list = byId("case-list");
+
+  /**
+   * @param {import("./desk-cases.js").Cases} cases
+   * @param {{onOpen: (id: string) => void, onFilter: () => void}} hooks
+   */
+  constructor(cases, hooks) {
+    this.cases = cases;
+    this.hooks = hooks;
+    for (const button of byId("filters").querySelectorAll("button")) {
+      button.addEventListener("click", () => this.#choose(button.dataset.filter));
+    }
+    byId("search").addEventListener("input", () => this.#search());
+    byId("search").addEventListener("keydown", (event) => this.#searchKey(event));
+  }
+
+  /** @param {string|null} selected the id of the open case */
+  show(selected) {
+    this.selected = selected;
+    const visible = this.cases.visible();
+    reconcile(this.#list, visible, (one) => one.id, (one) => this.#make(one), (node, one) => this.#fill(node, one));
+    this.#showFilters();
+    this.#showEmpty(visible.length === 0 && this.cases.ready);
+  }
+
+  /**
+   * The case before or after the open one.
+   * @param {1|-1} step
+   * @returns {string|null} its id
+   */
+  neighbour(step) {
+    const ids = this.cases.visible().map((one) => one.id);
+    if (!ids.length) return null;
+    const at = ids.indexOf(this.selected);
+    if (at < 0) return ids[0];
+    return ids[Math.min(ids.length - 1, Math.max(0, at + step))];
+  }
+
+  /** @param {string} id moves the focus to its row when the focus is in the list */
+  reveal(id) {
+    const row = [...this.#list.children].find((node) => node.dataset.key === String(id));
+    row?.scrollIntoView({ block: "nearest" });
+    if (this.#list.contains(document.activeElement)) row?.querySelector("button").focus({ preventScroll: true });
+  }
+
+  #choose(filter) {
+    this.cases.filter = filter;
+    this.show(this.selected);
+    this.hooks.onFilter();
+  }
+
+  #search() {
+    this.cases.query = byId("search").value;
+    this.show(this.selected);
+  }
+
+  #searchKey(event) {
+    if (event.key === "Escape") {
+      event.target.value = "";
+      this.#search();
+      event.target.blur();
+    }
+    const first = this.cases.visible()[0];
+    if (event.key === "Enter" && first) this.hooks.onOpen(first.id);
+  }
+
+  #make(one) {
+    const button = el("button", { type: "button", class: "row" });
+    button.addEventListener("click", () => this.hooks.onOpen(one.id));
+    return el("li", { data: { caseId: one.id } }, button);
+  }
+
+  #fill(node, one) {
+    const button = node.firstElementChild;
+    const unread = this.cases.isUnread(one);
+    node.dataset.owner = this.cases.isMine(one) ? "me" : this.cases.isUnclaimed(one) ? "desk" : "other";
+    node.dataset.unread = String(unread);
+    if (one.id === this.selected) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    const parts = [
+      el("span", { class: "row-top" }, unread && el("span", { class: "unread" }, el("span", { class: "hidden", text: "New: " })),
+        el("span", { class: "row-name", dir: "auto", text: one.customer }), waiting(one)),
+      el("span", { class: "row-text", dir: "auto", text: plainText(one.last_text || one.summary || "") }),
+      el("span", { class: "row-foot" }, channelBadge(one), el("span", { class: "row-reason", dir: "auto", text: one.reason_text }),
+        this.cases.hasDraft(one) && el("span", { class: "badge draft", text: "Draft" }), this.#owner(one)),
+    ];
+    const signature = parts.map((part) => part.outerHTML).join("");
+    if (button.signature === signature) return;
+    button.signature = signature;
+    button.replaceChildren(...parts);
+  }
+
+  #owner(one) {
+    if (one.state === "resolved") return el("span", { class: "owner", text: "Resolved" });
+    if (this.cases.isUnclaimed(one)) return el("span", { class: "owner free", text: "Unclaimed" });
+    return el("span", { class: "owner", dir: "auto", text: this.cases.isMine(one) ? "You" : one.owner_name || "Claimed" });
+  }
+
+  #showFilters() {
+    for (const button of byId("filters").querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.filter === this.cases.filter));
+      button.querySelector(".count").textContent = this.cases.count(button.dataset.filter) ?? "";
+    }
+  }
+
+  #showEmpty(empty) {
+    const box = byId("list-empty");
+    box.hidden = !empty;
+    this.#list.hidden = empty;
+    if (!empty) return;
+    const [title, text] = this.#emptyWords();
+    box.replaceChildren(icon("check"), el("p", { class: "list-empty-title", text: title }), el("p", { text }));
+  }
+
+  #emptyWords() {
+    if (this.cases.query.trim()) return ["Nothing found", "No case here matches the search."];
+    if (this.cases.filter === "resolved") return ["Nothing resolved yet", "Resolved cases appear here."];
+    if (this.cases.filter === "mine") return ["Nothing is yours", "Claim a case and it appears here."];
+    if (this.cases.filter === "unclaimed" && this.cases.open.length) return ["All claimed", "Every open case has someone."];
+    return ["No open cases", "The assistant is answering on its own."];
+  }
+}
+
+/** One line of preview: without the marks of Markdown and citations. */
+function plainText(text) {
+  return text.slice(0, 300).replace(/\*\*|`|\[\d{1,3}\]/g, "").replace(/\s+/g, " ");
+}
+
+function waiting(one) {
+  if (!one.waiting_since || one.state !== "open") {
+    return el("time", { class: "wait", datetime: one.updated_at, title: `Last activity: ${dateAndTime(one.updated_at)}`, text: since(one.updated_at) });
+  }
+  const long = Date.now() - instant(one.waiting_since) > LONG_WAIT_MS;
+  return el("time", { class: `wait waiting${long ? " long" : ""}`, datetime: one.waiting_since, title: `Waiting since ${dateAndTime(one.waiting_since)}` },
+    icon("clock"), el("span", { class: "hidden", text: "Waiting for " }), since(one.waiting_since));
+}

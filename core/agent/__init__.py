@@ -1,0 +1,1 @@
+"""The agent: an agent-framework `Agent` that answers a turn from the knowledge base, or hands it over."""

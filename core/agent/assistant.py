@@ -1,0 +1,199 @@
+"""One agent run, from a turn to its result.
+
+`Assistant.answer` is what the worker, `ask` and `eval` call. It lets text go sentence by sentence,
+only once a search has carried an answer, and turns every way a run can fail into a handoff.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from agent_framework import Agent, AgentResponseUpdate, AgentSession, Message, MiddlewareFailure
+from agent_framework.exceptions import AgentFrameworkException
+from openai import OpenAIError
+
+from core import wording
+from core.agent import sentences
+from core.agent.history import ThreadHistory
+from core.agent.middleware import Exhausted, Fence
+from core.agent.notebook import Notebook
+from core.agent.phrases import is_greeting, is_thanks, promises_person, wants_person
+from core.agent.providers import Provider, describe
+from core.agent.tools import make_tools
+from core.errors import TemporaryError
+from core.events import HandoffReason, Outcome, RunResult, TraceStep
+from core.grounding import Knowledge
+from core.messages import Citation
+from core.turn import Turn, Voice
+
+log = structlog.get_logger()
+
+MOST_CALLS = 6
+_LIMIT_REACHED = "Function invocation limit reached before a final answer could be produced."
+"""What agent-framework answers in the model's name when its own limits are used up."""
+MOST_QUESTION = 8_000  # characters of a customer's turn that a model is shown; the transcript keeps all
+
+
+class _HandOff(Exception):  # noqa: N818 (ends the answering, from wherever it is noticed)
+    def __init__(self, reason: HandoffReason, detail: str = "") -> None:
+        super().__init__(detail or reason.sentence)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """Answers turns with one provider and one knowledge base.
+
+    `floor` is the grounding confidence (0..1) an answer needs; `seconds` bounds a run.
+    """
+
+    provider: Provider
+    knowledge: Knowledge
+    instructions: str
+    floor: float
+    seconds: float = 90.0
+
+    async def answer(self, turn: Turn, voice: Voice) -> RunResult:
+        """Answer `turn`, speaking through `voice` while the answer grows.
+
+        Raises `Superseded` when the run no longer counts; every failure of the model is a result.
+        """
+        return await _Run(self, turn, voice).result()
+
+
+class _Run:
+    """The state of one run: the notebook its tools write to, and what has been said so far."""
+
+    def __init__(self, assistant: Assistant, turn: Turn, voice: Voice) -> None:
+        self._assistant = assistant
+        self._turn = turn
+        self._voice = voice
+        self._notebook = Notebook(assistant.floor)
+        self._text = ""
+        self._spoken = ""
+        self._finished: str | None = None
+
+    async def result(self) -> RunResult:
+        try:
+            async with asyncio.timeout(self._assistant.seconds):
+                await self._rules()
+                await self._converse()
+            return self._conclude()
+        except _HandOff as handoff:
+            return self._handed_off(handoff.reason, str(handoff))
+        except TimeoutError:
+            return self._handed_off(HandoffReason.MODEL_FAILED, f"No answer within {self._assistant.seconds:g} s.")
+
+    async def _rules(self) -> None:
+        """What needs no model: a customer who asks for a person gets one."""
+        if not wants_person(self._turn.question):
+            return
+        earlier = [m.text for m in self._turn.history if m.author == "customer" and not wants_person(m.text)]
+        about = earlier[-1] if earlier else self._turn.question
+        try:
+            self._notebook.found(about, await self._assistant.knowledge.search(about, k=5))
+        except TemporaryError as away:
+            self._notebook.trace.append(TraceStep("Searched the knowledge base", f"It is away: {away}"))
+        raise _HandOff(HandoffReason.CUSTOMER_ASKED)
+
+    async def _converse(self) -> None:
+        notebook, assistant = self._notebook, self._assistant
+        agent = Agent(
+            client=assistant.provider.client,
+            instructions=assistant.instructions,
+            tools=make_tools(notebook, assistant.knowledge),
+            context_providers=[ThreadHistory(self._turn)],
+            middleware=[Fence(notebook, self._voice, most_calls=MOST_CALLS)],
+            default_options=assistant.provider.options,
+        )
+        asked = Message("user", [self._turn.question[:MOST_QUESTION]])
+        try:
+            async for update in agent.run([asked], stream=True, session=AgentSession()):
+                self._hear(update)
+                await self._speak()
+        except MiddlewareFailure as failure:
+            cause = failure.__cause__
+            if isinstance(cause, Exhausted):
+                raise _HandOff(HandoffReason.MODEL_EXHAUSTED, str(cause)) from None
+            raise cause or failure from None
+        except (AgentFrameworkException, OpenAIError) as error:
+            log.warning("model_failed", provider=assistant.provider.name, error=type(error).__name__, exc_info=True)
+            raise _HandOff(HandoffReason.MODEL_FAILED, describe(error)) from error
+
+    def _hear(self, update: AgentResponseUpdate) -> None:
+        """Take in a piece of the model's answer; only its last message counts."""
+        for content in update.contents:
+            if content.type in {"function_call", "function_result"}:
+                self._text, self._finished = "", None
+            elif content.type == "text" and content.merge_mode != "replace":
+                self._text += content.text or ""  # the Responses API repeats a finished text whole, as 'replace'
+        self._finished = update.finish_reason or self._finished
+
+    async def _speak(self) -> None:
+        """Let go what is finished, guarded: no words before a search carried an answer, none after an ending."""
+        if not self._notebook.grounded or self._notebook.ending:
+            return
+        ready, citations = self._notebook.sources.resolve(sentences.finished(self._text))
+        if promises_person(ready):
+            raise _HandOff(HandoffReason.PROMISED_PERSON)
+        if citations and len(ready) > len(self._spoken):
+            self._spoken = ready
+            await self._voice.say(ready.rstrip())
+
+    def _conclude(self) -> RunResult:
+        notebook, question = self._notebook, self._turn.question
+        if notebook.ending:
+            return self._ended(notebook.ending.outcome, notebook.ending.detail)
+        text, citations = notebook.sources.resolve(self._text.strip())
+        if self._finished != "stop":  # a stream that breaks off without an error, or an answer cut at its limit
+            raise _HandOff(HandoffReason.MODEL_FAILED, f"The answer ended early ({self._finished or 'broken off'}).")
+        if not text.strip():
+            raise _HandOff(HandoffReason.MODEL_EMPTY)
+        if text.strip() == _LIMIT_REACHED:
+            raise _HandOff(HandoffReason.MODEL_EXHAUSTED)
+        if promises_person(text):
+            raise _HandOff(HandoffReason.PROMISED_PERSON, f"It wrote: “{text[:300]}”")
+        if is_greeting(question) or is_thanks(question):
+            return self._result(Outcome.ANSWERED, text.strip(), citations)
+        if notebook.calls >= MOST_CALLS and not citations:
+            raise _HandOff(HandoffReason.MODEL_EXHAUSTED)
+        if not notebook.grounded or not citations:
+            raise _HandOff(HandoffReason.WEAK_GROUNDING, "The answer named no source." if notebook.grounded else "")
+        return self._result(Outcome.ANSWERED, text.strip(), citations)
+
+    def _ended(self, outcome: Outcome, detail: str) -> RunResult:
+        match outcome:
+            case Outcome.HANDED_OFF:
+                weak = not self._notebook.grounded and bool(self._notebook.best.passages)
+                raise _HandOff(HandoffReason.WEAK_GROUNDING if weak else HandoffReason.MODEL_ASKED, detail)
+            case Outcome.CLARIFIED:
+                text, _ = self._notebook.sources.resolve(detail.strip())
+                return self._result(outcome, text or wording.ASK_BACK)
+            case _:
+                return self._result(outcome, wording.DECLINED)
+
+    def _handed_off(self, reason: HandoffReason, detail: str) -> RunResult:
+        spoken = f"{self._spoken.rstrip()}\n\n{wording.CUT_SHORT}" if self._spoken else ""
+        return self._result(Outcome.HANDED_OFF, spoken, reason=reason, detail=detail)
+
+    def _result(
+        self,
+        outcome: Outcome,
+        text: str,
+        citations: tuple[Citation, ...] = (),
+        *,
+        reason: HandoffReason | None = None,
+        detail: str = "",
+    ) -> RunResult:
+        return RunResult(
+            outcome,
+            text,
+            citations,
+            reason=reason,
+            detail=detail,
+            question=self._turn.question,
+            grounding=self._notebook.best,
+            trace=tuple(self._notebook.trace),
+            facts=tuple(self._notebook.facts),
+        )
+

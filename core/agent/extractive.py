@@ -1,0 +1,137 @@
+"""The answerer without a language model: a chat client that quotes the knowledge base.
+
+It takes the model's place under the same `Agent`, tools and fences: it calls
+`search_knowledge_base`, reads the tool's result, and then quotes the best-supported sentences with
+their number, or calls `ask_back`, `decline` or `hand_off`. It makes no sentence of its own up.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent_framework import (
+    BaseChatClient,
+    ChatMiddlewareLayer,
+    ChatResponse,
+    ChatResponseUpdate,
+    Content,
+    FunctionInvocationLayer,
+    Message,
+    ResponseStream,
+)
+
+from core import wording
+from core.agent import sentences
+from core.agent.phrases import is_greeting, is_thanks, is_vague
+from core.agent.tools import ASK_BACK, DECLINE, HAND_OFF, SEARCH
+from core.ids import new_id
+
+OFF_TOPIC = 0.25  # relatedness below which a question is taken to be about something else entirely
+_WHOLE = 130  # a passage of up to so many words is quoted whole
+_QUOTED = 110  # the most words quoted from a longer one
+_WORD = re.compile(r"\w+")
+_FOOTNOTE = re.compile(r"\[\d{1,3}\]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    number: int
+    title: str
+    text: str
+
+
+class ExtractiveClient(FunctionInvocationLayer[Any], ChatMiddlewareLayer[Any], BaseChatClient[Any]):
+    """A chat client that needs no model. Deterministic: the same passages give the same answer."""
+
+    OTEL_PROVIDER_NAME = "threadline.extractive"
+
+    def _inner_get_response(
+        self, *, messages: Sequence[Message], stream: bool, options: Mapping[str, Any], **kwargs: Any
+    ) -> Awaitable[ChatResponse] | ResponseStream[ChatResponseUpdate, ChatResponse]:
+        contents = reply(messages)
+        if stream:
+            return self._build_response_stream(_updates(contents))
+        return _respond(contents)
+
+
+async def _respond(contents: Sequence[Content]) -> ChatResponse:
+    return ChatResponse(messages=[Message("assistant", list(contents))])
+
+
+async def _updates(contents: Sequence[Content]) -> AsyncIterable[ChatResponseUpdate]:
+    message = new_id("x")
+    for content in contents:
+        yield ChatResponseUpdate(contents=[content], role="assistant", message_id=message)
+    yield ChatResponseUpdate(contents=[], role="assistant", message_id=message, finish_reason="stop")
+
+
+def reply(messages: Sequence[Message]) -> list[Content]:
+    """Return what the answerer says next to a conversation: one tool call, or the answer sentence by sentence."""
+    asked = max((i for i, message in enumerate(messages) if message.role == "user"), default=-1)
+    question = messages[asked].text if asked >= 0 else ""
+    results = [content for m in messages[asked + 1 :] for content in m.contents if content.type == "function_result"]
+    if results:
+        return _conclude(question, json.loads(str(results[-1].result)))
+    if is_greeting(question):
+        return [_call(ASK_BACK, question=wording.GREETING)]
+    if is_thanks(question):
+        return [Content.from_text(wording.THANKS)]
+    if is_vague(question):
+        return [_call(ASK_BACK, question=wording.ASK_BACK)]
+    return [_call(SEARCH, query=question)]
+
+
+def _call(tool: str, **arguments: str) -> Content:
+    return Content.from_function_call(new_id("call"), tool, arguments=json.dumps(arguments))
+
+
+def _conclude(question: str, found: Mapping[str, Any]) -> list[Content]:
+    if found["carries_an_answer"]:
+        passages = [_Passage(p["number"], p["title"], p["text"]) for p in found["passages"]]
+        return [Content.from_text(piece) for piece in sentences.split(quote(question, passages))]
+    if found["relatedness"] < OFF_TOPIC:
+        return [_call(DECLINE, subject=question[:200])]
+    return [_call(HAND_OFF, reason="No passage of the knowledge base carries an answer.")]
+
+
+def quote(question: str, passages: Sequence[_Passage]) -> str:
+    """Return the part of the best passage that speaks most of `question`, quoted, with its number.
+
+    A short passage is quoted whole, so that steps stay together; of a longer one the run of
+    neighbouring sentences whose words are the rarest ones shared with the question.
+    """
+    best = passages[0]
+    text = _FOOTNOTE.sub("", best.text).strip()
+    if len(text.split()) > _WHOLE:
+        text = _window(text, _rarity(question, passages))
+    return f"{text} [{best.number}]"
+
+
+def _rarity(question: str, passages: Sequence[_Passage]) -> dict[str, float]:
+    """How telling each word of the question is among the passages found (inverse document frequency)."""
+    seen = Counter(word for passage in passages for word in _words(f"{passage.title} {passage.text}"))
+    return {word: math.log(1 + len(passages) / (1 + seen[word])) for word in _words(question)}
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in _WORD.findall(text.casefold()) if len(word) > 2}
+
+
+def _window(text: str, rarity: Mapping[str, float]) -> str:
+    pieces = sentences.split(text)
+    best, best_score = (0, len(pieces)), -1.0
+    for start in range(len(pieces)):
+        end, words = start, 0
+        while end < len(pieces) and (end == start or words + len(pieces[end].split()) <= _QUOTED):
+            words += len(pieces[end].split())
+            end += 1
+        score = sum(rarity.get(word, 0.0) for word in _words("".join(pieces[start:end])))
+        if score > best_score:
+            best, best_score = (start, end), score
+    before = "… " if best[0] else ""
+    after = " …" if best[1] < len(pieces) else ""
+    return f"{before}{''.join(pieces[best[0] : best[1]]).strip()}{after}"

@@ -1,0 +1,56 @@
+"""What one agent run has found, wants and remembers. Its tools write here; `Assistant` reads it at the end.
+
+Tools record intents and do nothing to the world: what they ask for happens when the run's result is
+decided, once, however often the model called.
+"""
+
+from dataclasses import dataclass, field
+
+from core.agent.citations import Sources
+from core.events import Outcome, TraceStep
+from core.grounding import Grounding
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the agent wants the turn to end, other than by an answer; `detail` is its reason or its question."""
+
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(slots=True)
+class Notebook:
+    """One run's notes. The first ending asked for counts; `floor` is the confidence that carries an answer."""
+
+    floor: float
+    sources: Sources = field(default_factory=Sources)
+    best: Grounding = field(default_factory=Grounding)
+    ending: Ending | None = None
+    facts: list[str] = field(default_factory=list)
+    trace: list[TraceStep] = field(default_factory=list)
+    calls: int = 0
+
+    @property
+    def grounded(self) -> bool:
+        """Whether any search found passages that carry an answer."""
+        return bool(self.best.passages) and self.best.confidence >= self.floor
+
+    def found(self, query: str, grounding: Grounding) -> None:
+        """Note what a search for `query` found; the most confident one stays as the run's grounding."""
+        if not self.best.passages or grounding.confidence > self.best.confidence:
+            self.best = grounding
+        titles = "; ".join(dict.fromkeys(passage.title for passage in grounding.passages[:3]))
+        detail = f"“{_short(query)}”: confidence {grounding.confidence:.2f}, needed {self.floor:.2f}. {titles or 'Nothing found'}"
+        self.trace.append(TraceStep("Searched the knowledge base", detail))
+
+    def end(self, outcome: Outcome, detail: str) -> None:
+        """Ask for an ending; asking again changes nothing."""
+        if self.ending is None:
+            self.ending = Ending(outcome, detail)
+            self.trace.append(TraceStep(f"Ended the turn: {outcome.value.replace('_', ' ')}", detail))
+
+
+def _short(text: str, most: int = 120) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,61 @@
+"""The agent's own tools. Made anew for each run, over its notebook, so that nothing is shared between runs."""
+
+import json
+from typing import Annotated, Any
+
+from agent_framework import FunctionTool, tool
+
+from core.agent.notebook import Notebook
+from core.events import Outcome
+from core.grounding import Knowledge
+
+SEARCH, HAND_OFF, ASK_BACK, DECLINE, REMEMBER = (
+    "search_knowledge_base",
+    "hand_off",
+    "ask_back",
+    "decline",
+    "remember",
+)
+_PASSAGES = 5
+
+
+def make_tools(notebook: Notebook, knowledge: Knowledge) -> list[FunctionTool]:
+    """Return the tools of one run."""
+
+    @tool(name=SEARCH, description="Find passages of the company's knowledge base that answer a question.")
+    async def search(query: Annotated[str, "What to look for, as a full question or its key words"]) -> str:
+        grounding = await knowledge.search(query, k=_PASSAGES)
+        notebook.found(query, grounding)
+        numbered = notebook.sources.register(grounding.passages)
+        found: dict[str, Any] = {
+            "carries_an_answer": bool(grounding.passages) and grounding.confidence >= notebook.floor,
+            "confidence": round(grounding.confidence, 3),
+            "relatedness": round(grounding.relatedness, 3),
+            "passages": [
+                {"number": number, "title": p.title, "heading": p.heading, "text": p.text} for number, p in numbered
+            ],
+        }
+        return json.dumps(found, ensure_ascii=False)
+
+    @tool(name=HAND_OFF, description="Give the conversation to a human colleague. Call it, never merely promise it.")
+    async def hand_off(reason: Annotated[str, "Why, in a few words, for the colleague"]) -> str:
+        notebook.end(Outcome.HANDED_OFF, reason)
+        return "handed over"
+
+    @tool(name=ASK_BACK, description="Ask the customer one short question, when theirs is too vague to search for.")
+    async def ask_back(question: Annotated[str, "The question, in the customer's language"]) -> str:
+        notebook.end(Outcome.CLARIFIED, question)
+        return "asked"
+
+    @tool(name=DECLINE, description="Kindly decline a question that has nothing to do with the company.")
+    async def decline(subject: Annotated[str, "What was asked for, in a few words"]) -> str:
+        notebook.end(Outcome.DECLINED, subject)
+        return "declined"
+
+    @tool(name=REMEMBER, description="Remember one lasting fact about this customer for later conversations.")
+    async def remember(fact: Annotated[str, "One short sentence"]) -> str:
+        if fact.strip() and fact not in notebook.facts:
+            notebook.facts.append(fact.strip())
+        return "noted"
+
+    return [search, hand_off, ask_back, decline, remember]

@@ -1,0 +1,162 @@
+"""Bearer tokens of every kind: operators', chat sessions' and the one-time tickets of WebSockets.
+
+Only a token's SHA-256 is stored; tokens are 256 random bits, so no salt or slow hash is needed.
+A token is found by its digest, so no comparison of secrets takes place in our code.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.desk import Operator
+from core.errors import SetupError
+from core.ids import OperatorId, new_id
+from core.store.engine import Database
+from core.store.schema import credentials, operators
+
+TICKET_SECONDS = 30.0
+
+
+class Kind(StrEnum):
+    """What a token is good for."""
+
+    OPERATOR = "operator"
+    SESSION = "session"
+    CHAT_TICKET = "chat_ticket"
+    DESK_TICKET = "desk_ticket"
+
+
+def digest(token: str) -> str:
+    """Return what is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Credentials:
+    """The tokens of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def issue(self, kind: Kind, subject: str, now: float, *, lasts: float | None = None) -> str:
+        """Make a token of `kind` for `subject` (an operator's or a session's id), good for `lasts` seconds."""
+        async with self._database.writing("credentials.issue") as connection:
+            return await self._issue(connection, kind, subject, now, lasts=lasts)
+
+    async def _issue(
+        self,
+        connection: AsyncConnection,
+        kind: Kind,
+        subject: str,
+        now: float,
+        *,
+        lasts: float | None = None,
+        token: str = "",
+    ) -> str:
+        token = token or secrets.token_urlsafe(32)
+        await connection.execute(
+            insert(credentials).values(
+                digest=digest(token),
+                kind=kind.value,
+                subject=subject,
+                created_at=now,
+                expires_at=now + lasts if lasts else None,
+            )
+        )
+        return token
+
+    async def subject(self, kind: Kind, token: str, now: float) -> str | None:
+        """Return whom `token` speaks for, or None if it is unknown, of another kind, expired or revoked."""
+        async with self._database.reading() as connection:
+            return await connection.scalar(select(credentials.c.subject).where(*self._good(kind, token, now)))
+
+    async def exists(self, kind: Kind, subject: str) -> bool:
+        """Whether a token of `kind` was ever issued for `subject`."""
+        async with self._database.reading() as connection:
+            query = select(credentials.c.digest).where(credentials.c.kind == kind, credentials.c.subject == subject)
+            return await connection.scalar(query.limit(1)) is not None
+
+    async def holds_token(self, operator: str) -> bool:
+        """Whether the operator of that id still holds a token."""
+        async with self._database.reading() as connection:
+            return any(known.id == operator and known.active for known in await self._operators(connection))
+
+    async def redeem(self, kind: Kind, token: str, now: float) -> str | None:
+        """As `subject`, and the token is used up: of two redeemers one gets None."""
+        async with self._database.writing("credentials.redeem") as connection:
+            used = update(credentials).where(*self._good(kind, token, now)).values(revoked_at=now)
+            return await connection.scalar(used.returning(credentials.c.subject))
+
+    def _good(self, kind: Kind, token: str, now: float) -> tuple[ColumnElement[bool], ...]:
+        return (
+            credentials.c.digest == digest(token),
+            credentials.c.kind == kind.value,
+            credentials.c.revoked_at.is_(None),
+            or_(credentials.c.expires_at.is_(None), credentials.c.expires_at > now),
+        )
+
+    async def drop_expired(self, before: float) -> None:
+        """Forget tokens that expired before `before`."""
+        async with self._database.writing("credentials.drop_expired") as connection:
+            await connection.execute(delete(credentials).where(credentials.c.expires_at < before))
+
+    async def add_operator(self, name: str, now: float, *, token: str = "") -> tuple[Operator, str]:
+        """Make an operator, or a new token for one of that name who has none left; returns the token, never shown again.
+
+        Raises `SetupError` if an operator of that name holds a token.
+        """
+        name = " ".join(name.split())
+        if not name or len(name) > 80:
+            raise SetupError("An operator's name has 1 to 80 characters.")
+        async with self._database.writing("credentials.add_operator") as connection:
+            known = {operator.name: operator for operator in await self._operators(connection)}
+            operator = known.get(name)
+            if operator and operator.active:
+                raise SetupError(
+                    f"There is an operator named {name!r}. Choose another name, or revoke theirs first: "
+                    f"threadline operator revoke {name!r}"
+                )
+            if operator is None:
+                operator = Operator(OperatorId(new_id("o")), name, now)
+                await connection.execute(insert(operators).values(id=operator.id, name=name, created_at=now))
+            return operator, await self._issue(connection, Kind.OPERATOR, operator.id, now, token=token)
+
+    async def revoke_operator(self, name: str, now: float) -> None:
+        """End every token of the operator. Raises `SetupError` if no operator of that name holds one."""
+        async with self._database.writing("credentials.revoke_operator") as connection:
+            operator = await connection.scalar(select(operators.c.id).where(operators.c.name == name))
+            ended = await connection.execute(
+                update(credentials)
+                .where(
+                    credentials.c.kind.in_((Kind.OPERATOR, Kind.DESK_TICKET)),
+                    credentials.c.subject == operator,
+                    credentials.c.revoked_at.is_(None),
+                )
+                .values(revoked_at=now)
+            )
+            if ended.rowcount == 0:
+                raise SetupError(f"No operator named {name!r} holds a token; see: threadline operator list")
+
+    async def operators(self) -> Sequence[Operator]:
+        """Return all operators, by name."""
+        async with self._database.reading() as connection:
+            return await self._operators(connection)
+
+    async def _operators(self, connection: AsyncConnection) -> Sequence[Operator]:
+        live = select(credentials.c.subject).where(
+            credentials.c.kind == Kind.OPERATOR, credentials.c.revoked_at.is_(None)
+        )
+        rows = await connection.execute(select(operators, operators.c.id.in_(live).label("active")).order_by("name"))
+        return [Operator(OperatorId(row.id), row.name, row.created_at, row.active) for row in rows]
+
+    async def operator(self, token: str, now: float) -> Operator | None:
+        """Return the operator whose token this is, or None."""
+        subject = await self.subject(Kind.OPERATOR, token, now)
+        if subject is None:
+            return None
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(operators).where(operators.c.id == subject))).one()
+        return Operator(OperatorId(row.id), row.name, row.created_at)

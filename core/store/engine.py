@@ -1,0 +1,106 @@
+"""The database: one engine, one way to write, one way to read.
+
+Everything that writes goes through `Database.writing(name)`. On SQLite such a transaction starts
+with BEGIN IMMEDIATE: a deferred transaction that reads and then writes loses updates without an
+error. The name is a fault point: tests kill the process just before or just after its commit.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from core.errors import TemporaryError
+from core.faults import FaultPoints
+
+SQLITE_BUSY_SECONDS = 10.0
+
+
+def sqlite_url(path: Path) -> URL:
+    """Return the address of the SQLite database in the file `path`."""
+    return URL.create("sqlite+aiosqlite", database=str(path))
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """Make every SQLite connection durable and strict, and leave BEGIN to us.
+
+    The driver runs in autocommit mode (isolation_level None), so that the BEGIN sent here is the
+    only one; see SQLAlchemy's notes on pysqlite transactions.
+    """
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Any) -> None:
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+class StoreUnavailable(TemporaryError):  # noqa: N818 (what an owner calls it)
+    """The database can't be reached, or can't be written. Nothing was half done: the transaction is gone."""
+
+
+@contextmanager
+def _away_is_temporary() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreUnavailable(f"The database can't be used now: {cause}") from error
+
+
+class Database:
+    """An open database. `writing()` and `reading()` give connections inside a transaction."""
+
+    def __init__(self, url: str | URL, *, faults: FaultPoints | None = None) -> None:
+        """Open `url` lazily: nothing is connected until the first transaction."""
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.faults = faults or FaultPoints()
+        if self.is_sqlite:
+            self.engine = create_async_engine(
+                self.url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, poolclass=AsyncAdaptedQueuePool
+            )
+            _prepare_sqlite(self.engine)
+        else:
+            self.engine = create_async_engine(self.url, pool_pre_ping=True, pool_size=10)
+        # SQLite's busy handler polls, up to 100 ms a step; within a process writers queue here instead.
+        self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
+
+    @asynccontextmanager
+    async def writing(self, name: str) -> AsyncIterator[AsyncConnection]:
+        """One writing transaction: committed when the block ends, rolled back when it raises.
+
+        `name` names the commit for fault points: 'before:NAME' and 'after:NAME'.
+        """
+        with _away_is_temporary():
+            async with self._writers, self.engine.connect() as plain:
+                connection = await plain.execution_options(writing=True)
+                async with connection.begin():
+                    yield connection
+                    self.faults.reach(f"before:{name}")
+                self.faults.reach(f"after:{name}")
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """One reading transaction: a consistent view, never a write."""
+        with _away_is_temporary():
+            async with self.engine.connect() as connection, connection.begin():
+                yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()

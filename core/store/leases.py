@@ -1,0 +1,123 @@
+"""The right of one worker to one row for a time: the one mechanism behind receipts, runs and deliveries.
+
+A claim raises `lease_token`; whoever finishes, retries or heartbeats must still hold that token,
+else `Superseded` is raised and nothing is written. A row whose lease ran out is claimed again, and
+the late worker's finish is refused. Within a lane only the first unfinished row can be claimed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Row, Table, and_, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.errors import Superseded
+
+LEASE_SECONDS = 30.0
+HEARTBEAT_SECONDS = LEASE_SECONDS / 3
+WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claimed row: `token` proves the claim, `attempts` counts this one too, `row` is the row as claimed."""
+
+    table: Table
+    id: str
+    token: int
+    attempts: int
+    row: Row[Any]
+
+    @property
+    def was_dropped(self) -> bool:
+        """Whether an earlier holder vanished with the row in hand: what it had begun may have happened."""
+        return self.attempts - 1 > self.row.retries
+
+
+def backoff(attempts: int) -> float:
+    """Return the seconds to wait before attempt `attempts` + 1: 1, 4, 16, 60, 60 ..."""
+    return float(min(60, 4 ** (attempts - 1)))
+
+
+async def claim(
+    connection: AsyncConnection,
+    table: Table,
+    now: float,
+    *,
+    limit: int = 1,
+    join: tuple[FromClause, ColumnElement[bool]] | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
+) -> list[Lease]:
+    """Claim up to `limit` rows that are due at `now`, the head of each lane only, oldest first.
+
+    `join` adds a table (with its ON clause) whose rows are locked with the claim; `where` may name
+    its columns. One statement; on PostgreSQL other workers' rows are skipped.
+    """
+    earlier = table.alias("earlier")
+    lane_is_busy = exists().where(
+        earlier.c.lane == table.c.lane, earlier.c.n < table.c.n, earlier.c.state == WAITING
+    )
+    source = table.join(*join) if join else table
+    head = (
+        select(table.c.n)
+        .select_from(source)
+        .where(
+            table.c.state == WAITING,
+            table.c.available_at <= now,
+            or_(table.c.lease_until.is_(None), table.c.lease_until < now),
+            ~lane_is_busy,
+            *where,
+        )
+        .order_by(table.c.n)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=[table, join[0]] if join else [table])
+        .cte("head")
+    )
+    claimed = await connection.execute(
+        update(table)
+        .where(table.c.n.in_(select(head.c.n)))
+        .values(
+            lease_token=table.c.lease_token + 1,
+            lease_until=now + LEASE_SECONDS,
+            attempts=table.c.attempts + 1,
+        )
+        .returning(table)
+    )
+    rows = sorted(claimed.all(), key=lambda row: row.n)
+    return [Lease(table, row.id, row.lease_token, row.attempts, row) for row in rows]
+
+
+async def _write(connection: AsyncConnection, lease: Lease, values: dict[str, object]) -> None:
+    table = lease.table
+    mine = and_(table.c.id == lease.id, table.c.lease_token == lease.token, table.c.state == WAITING)
+    done = await connection.execute(update(table).where(mine).values(**values))
+    if done.rowcount != 1:
+        raise Superseded(f"the lease {lease.token} on {table.name} {lease.id} is lost")
+
+
+async def heartbeat(connection: AsyncConnection, lease: Lease, now: float) -> None:
+    """Keep the lease for another `LEASE_SECONDS`. Raises `Superseded` if it is lost."""
+    await _write(connection, lease, {"lease_until": now + LEASE_SECONDS})
+
+
+async def note(connection: AsyncConnection, lease: Lease, **values: object) -> None:
+    """Write other columns of the leased row. Raises `Superseded` if the lease is lost."""
+    await _write(connection, lease, values)
+
+
+async def finish(connection: AsyncConnection, lease: Lease, state: str, now: float, **values: object) -> None:
+    """Finish the row for good as `state`. Raises `Superseded` if the lease is lost."""
+    await _write(connection, lease, {"state": state, "finished_at": now, "lease_until": None, **values})
+
+
+async def retry(connection: AsyncConnection, lease: Lease, at: float, error: str) -> None:
+    """Give the row back, to be claimed again from `at` on. Raises `Superseded` if the lease is lost."""
+    retries = lease.table.c.retries + 1
+    await _write(connection, lease, {"available_at": at, "lease_until": None, "error": error, "retries": retries})
+
+
+async def forget_all(connection: AsyncConnection, tables: Sequence[Table]) -> None:
+    """End every lease at once: for the only process on a database, at its start, when all holders are dead."""
+    for table in tables:
+        await connection.execute(update(table).where(table.c.state == WAITING).values(lease_until=None))

@@ -1,0 +1,130 @@
+"""Agent runs: claimed, kept alive, and finished in one commit with what their result means.
+
+A run's end goes through `decide` like any other event. If the run no longer counts, its result is
+kept on the row and nothing is sent.
+"""
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.decide import Decision
+from core.errors import Superseded
+from core.events import RunEnded, RunResult
+from core.ids import RunId, ThreadId, new_id
+from core.messages import IgnoredBecause
+from core.store import facts, leases, threads
+from core.store.codec import dump_result, load_result
+from core.store.engine import Database
+from core.store.leases import Lease
+from core.store.schema import deliveries, runs
+from core.store.schema import threads as threads_table
+from core.turn import Turn
+
+
+class Runs:
+    """The agent runs of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, now: float, limit: int) -> list[Lease]:
+        """Claim up to `limit` runs whose thread still stands at their epoch."""
+        async with self._database.writing("runs.claim") as connection:
+            return await leases.claim(
+                connection,
+                runs,
+                now,
+                limit=limit,
+                join=(threads_table, threads_table.c.id == runs.c.lane),
+                where=(threads_table.c.epoch == runs.c.epoch,),
+            )
+
+    async def turn(self, lease: Lease) -> Turn:
+        """Return what the claimed run has to answer."""
+        async with self._database.reading() as connection:
+            thread = await threads.load(connection, ThreadId(lease.row.lane))
+            said = await threads.read_messages(connection, thread.id)
+            known = await facts.about(connection, thread.customer)
+        seen = tuple(m for m in said if m.seq <= lease.row.seen_up_to and m.for_customer)
+        return Turn(thread, seen, tuple(known))
+
+    async def heartbeat(self, lease: Lease, now: float) -> None:
+        """Keep the lease. Raises `Superseded` if the run no longer counts."""
+        async with self._database.writing("runs.heartbeat") as connection:
+            await leases.heartbeat(connection, lease, now)
+
+    async def check(self, lease: Lease) -> None:
+        """Raise `Superseded` unless the run still counts; asked before each tool and each piece of a stream."""
+        async with self._database.reading() as connection:
+            await self._check(connection, lease)
+
+    async def _check(self, connection: AsyncConnection, lease: Lease) -> None:
+        mine = await connection.scalar(
+            select(runs.c.id)
+            .join(threads_table, threads_table.c.run_id == runs.c.id)
+            .where(
+                runs.c.id == lease.id,
+                runs.c.lease_token == lease.token,
+                runs.c.state == leases.WAITING,
+                threads_table.c.epoch == runs.c.epoch,
+            )
+        )
+        if mine is None:
+            raise Superseded(f"run {lease.id} no longer counts")
+
+    async def open_stream(self, lease: Lease, now: float) -> None:
+        """Commit the stream's row before its first words flow. Raises `Superseded` if the run no longer counts."""
+        async with self._database.writing("runs.open_stream") as connection:
+            await threads.load(connection, ThreadId(lease.row.lane), lock=True)
+            await self._check(connection, lease)
+            await connection.execute(
+                update(threads_table).where(threads_table.c.id == lease.row.lane).values(run_speaking=True)
+            )
+            key = f"stream:{lease.id}"
+            if await connection.scalar(select(deliveries.c.id).where(deliveries.c.key == key)):
+                return  # an earlier holder of this run opened it; what it showed is replaced
+            await connection.execute(
+                insert(deliveries).values(
+                    id=new_id("d"),
+                    lane=lease.row.lane,
+                    key=key,
+                    kind="stream",
+                    thread_id=lease.row.lane,
+                    epoch=lease.row.epoch,
+                    fenced=True,
+                    run_id=lease.id,
+                    available_at=now,
+                    created_at=now,
+                )
+            )
+
+    async def finish(self, lease: Lease, result: RunResult, now: float) -> Decision:
+        """Store the result and decide what it means: one commit. A run that no longer counts is kept, not sent."""
+        async with self._database.writing("runs.finish") as connection:
+            event = RunEnded(RunId(lease.id), lease.row.epoch, result)
+            decision = await threads.advance(connection, ThreadId(lease.row.lane), event, now)
+            state = "superseded" if decision.ignored is IgnoredBecause.STALE else "done"
+            await leases.finish(connection, lease, state, now, result=dump_result(result))
+            await threads.close_stream(connection, RunId(lease.id), "partial", now)  # unless its message closed it
+            return decision
+
+    async def keep(self, lease: Lease, result: RunResult) -> None:
+        """Keep the result of a run that was superseded meanwhile, for whoever reads the log later."""
+        async with self._database.writing("runs.keep") as connection:
+            await connection.execute(update(runs).where(runs.c.id == lease.id).values(result=dump_result(result)))
+
+    async def retry(self, lease: Lease, at: float, error: str) -> None:
+        """Give the run back, to be tried again from `at` on."""
+        async with self._database.writing("runs.retry") as connection:
+            await leases.retry(connection, lease, at, error)
+
+    async def latest_result(self, thread: ThreadId) -> RunResult | None:
+        """Return the newest result that counted for `thread`."""
+        async with self._database.reading() as connection:
+            data = await connection.scalar(
+                select(runs.c.result)
+                .where(runs.c.lane == thread, runs.c.state == "done")
+                .order_by(runs.c.n.desc())
+                .limit(1)
+            )
+        return load_result(data) if data else None

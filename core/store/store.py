@@ -1,0 +1,72 @@
+"""Everything that is stored, behind one name. `bot.bootstrap` opens it; tests open the same one."""
+
+from core.ids import ThreadId, ThreadKey
+from core.messages import Message
+from core.store import leases, threads
+from core.store.cases import Cases
+from core.store.credentials import Credentials
+from core.store.deliveries import Deliveries
+from core.store.engine import Database
+from core.store.receipts import Receipts
+from core.store.runs import Runs
+from core.store.schema import deliveries, receipts, runs
+from core.store.schema import threads as threads_table
+from core.thread import Thread
+from sqlalchemy import func, select
+
+
+class Store:
+    """The store of one database."""
+
+    def __init__(self, database: Database, *, quiet: float = 0.0) -> None:
+        """`quiet`: seconds a run waits for more of a customer's words."""
+        self.database = database
+        self.receipts = Receipts(database, quiet=quiet)
+        self.runs = Runs(database)
+        self.deliveries = Deliveries(database)
+        self.cases = Cases(database)
+        self.credentials = Credentials(database)
+
+    async def thread(self, thread: ThreadId) -> Thread:
+        """Return a thread by its id. Raises LookupError if there is none."""
+        async with self.database.reading() as connection:
+            return await threads.load(connection, thread)
+
+    async def find_thread(self, key: ThreadKey) -> Thread | None:
+        """Return a thread by its channel's key, or None before its first message."""
+        async with self.database.reading() as connection:
+            row = (
+                await connection.execute(
+                    select(threads_table).where(
+                        threads_table.c.channel == key.channel,
+                        threads_table.c.account == key.account,
+                        threads_table.c.conversation == key.conversation,
+                    )
+                )
+            ).one_or_none()
+        return threads.to_thread(row) if row else None
+
+    async def messages(self, thread: ThreadId, *, after: int = 0) -> list[Message]:
+        """Return the messages of a thread with a `seq` above `after`, notes included."""
+        async with self.database.reading() as connection:
+            return await threads.read_messages(connection, thread, after=after)
+
+    async def forget_leases(self) -> None:
+        """End every lease: for the only process on this database, at its start, when all holders are dead."""
+        async with self.database.writing("store.forget_leases") as connection:
+            await leases.forget_all(connection, (receipts, runs, deliveries))
+
+    async def backlog(self) -> dict[str, int]:
+        """Return how many rows wait in each table of work, and how many receipts failed."""
+        counts = {}
+        async with self.database.reading() as connection:
+            for table in (receipts, runs, deliveries):
+                query = select(func.count()).select_from(table).where(table.c.state == leases.WAITING)
+                counts[table.name] = await connection.scalar(query) or 0
+            failed = select(func.count()).select_from(receipts).where(receipts.c.state == "failed")
+            counts["receipts_failed"] = await connection.scalar(failed) or 0
+        return counts
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self.database.close()

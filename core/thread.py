@@ -1,0 +1,73 @@
+"""The state of one customer conversation, as far as deciding needs it.
+
+Loaded and stored by `core.store.threads`, changed only by `core.decide`. The epoch grows by one at
+each change of owner; whatever was computed under an older epoch no longer counts.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from core.ids import CaseId, OperatorId, RunId, ThreadId, ThreadKey
+
+
+class OwnerKind(StrEnum):
+    """Who may speak to the customer."""
+
+    BOT = "bot"
+    DESK = "desk"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The one who may speak to the customer; `operator` is set for an operator only. Written 'bot', 'desk', 'operator:ID'."""
+
+    kind: OwnerKind
+    operator: OperatorId | None = None
+
+    def __str__(self) -> str:
+        return self.kind.value if self.operator is None else f"{self.kind.value}:{self.operator}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str(owner)` wrote."""
+        kind, _, operator = text.partition(":")
+        return cls(OwnerKind(kind), OperatorId(operator) if operator else None)
+
+    def held_by(self, operator: OperatorId) -> bool:
+        """Whether this very operator owns the thread."""
+        return self.operator == operator
+
+
+BOT = Owner(OwnerKind.BOT)
+DESK = Owner(OwnerKind.DESK)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """The one agent run that counts for a thread. It read messages up to `seen_up_to`; once `speaking`, its stream is open."""
+
+    id: RunId
+    seen_up_to: int
+    speaking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One customer conversation.
+
+    `last_seq` numbers the last message, `asked_up_to` the customer's last one, and `turn_over_up_to`
+    the last customer message that has had its answer or its reason for none. `case` is the open case.
+    """
+
+    id: ThreadId
+    key: ThreadKey
+    customer: str
+    owner: Owner = BOT
+    epoch: int = 0
+    last_seq: int = 0
+    asked_up_to: int = 0
+    turn_over_up_to: int = 0
+    run: ActiveRun | None = None
+    case: CaseId | None = None

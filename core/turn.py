@@ -1,0 +1,44 @@
+"""What an agent run is given: the conversation so far, and the words it has to answer."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.messages import Author, Message
+from core.thread import Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A thread and its messages up to the run's `seen_up_to`, notes left out; `facts` are known about the customer."""
+
+    thread: Thread
+    messages: tuple[Message, ...]
+    facts: tuple[str, ...] = ()
+
+    @property
+    def history(self) -> tuple[Message, ...]:
+        """The messages before those that wait for an answer."""
+        return self.messages[: self._unanswered_from()]
+
+    @property
+    def question(self) -> str:
+        """What the customer wrote since anyone last spoke to them, one message a line."""
+        return "\n".join(message.text for message in self.messages[self._unanswered_from() :])
+
+    def _unanswered_from(self) -> int:
+        start = len(self.messages)
+        while start and self.messages[start - 1].author is Author.CUSTOMER:
+            start -= 1
+        return start
+
+
+class Voice(Protocol):
+    """How a run is heard while it works. Both raise `Superseded` once the run no longer counts."""
+
+    async def check(self) -> None:
+        """Asked before each tool starts."""
+        ...
+
+    async def say(self, text: str) -> None:
+        """Let the customer read `text`: all of the answer so far, in whole sentences."""
+        ...

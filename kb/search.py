@@ -1,0 +1,282 @@
+"""The knowledge base as the agent sees it: a question in, passages and two judgements out.
+
+`bot.bootstrap` makes one `KnowledgeBase` and gives it to the agent and to `kb.sync`. It searches by
+vectors and words together; while the model or Chroma is away it goes on with what is left and says
+so in `status()`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.grounding import Grounding, Passage
+from core.store.engine import Database
+from kb import rank
+from kb.embed import Embedder, Vectors
+from kb.index import DenseIndex, IndexInUseError, IndexUnavailableError, collection_name
+from kb.snapshot import Snapshot, make_snapshot
+from kb.tables import KnowledgeStore
+
+QUERY_CHARACTERS = 2_000
+"""Of a longer question the beginning counts: the model reads about 1,200 characters anyway."""
+
+DENSE_CANDIDATES = 100
+WORD_CANDIDATES = 50
+EACH_DOCUMENT = 2
+CHECK_SECONDS = 2.0
+"""How often a search looks whether another process has brought a newer generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `doctor` and `/readyz` show. `mode` is 'vectors and words', 'words only' or 'loading'."""
+
+    mode: str
+    model: str
+    index: str
+    collection: str
+    generation: int
+    documents: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidates of one question: rows of the snapshot, their fused scores, and the evidence.
+
+    `mode` names the gate that judges them: 'vectors' or 'words'.
+    """
+
+    snapshot: Snapshot
+    rows: NDArray[np.intp]
+    scores: rank.Scores
+    mode: str
+    evidence: rank.Evidence
+
+
+def tidy_query(query: str) -> str:
+    """Return the question with single spaces, cut at a word when it is very long."""
+    text = " ".join(query.replace("\0", " ").split())
+    if len(text) <= QUERY_CHARACTERS:
+        return text
+    cut = text[:QUERY_CHARACTERS]
+    return cut.rpartition(" ")[0] or cut
+
+
+class KnowledgeBase:
+    """The knowledge base; implements `core.grounding.Knowledge`.
+
+    `folder` is where the embedded Chroma lives (made when missing); with `chroma_url` a server is
+    used instead. The tables in `database` must exist.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        folder: Path,
+        embedder: Embedder,
+        chroma_url: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare without opening anything; `open()` does."""
+        self.store = KnowledgeStore(database)
+        self.index = DenseIndex(folder, chroma_url)
+        self.embedder = embedder
+        self.syncing = asyncio.Lock()
+        self._clock = clock
+        self._snapshot: Snapshot | None = None
+        self._refreshing = asyncio.Lock()
+        self._background: asyncio.Task[Snapshot] | None = None
+        self._checked = float("-inf")
+        self._index_problem = "not open"
+        self._repair = False
+
+    async def open(self) -> None:
+        """Start loading the model and open the index; `IndexInUseError` when another process has it."""
+        self.embedder.start()
+        await self._open_index()
+        self._background = asyncio.create_task(self.refresh())
+
+    async def close(self) -> None:
+        """Stop what runs in the background and close the index; the embedder stays its owner's."""
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.gather(self._background, return_exceptions=True)
+        await self.index.close()
+
+    async def search(self, query: str, *, k: int = 5) -> Grounding:
+        """Return the `k` best passages for `query`, at most two of a document; none for an empty question."""
+        found = await self.look(query) if k > 0 else None
+        return await asyncio.to_thread(_grounding, found, k) if found else Grounding()
+
+    async def look(self, query: str) -> Found | None:
+        """Return all candidates of a question with the evidence for judging them; None when there are none."""
+        text = tidy_query(query)
+        if not text:
+            return None
+        await self.embedder.ready()
+        snapshot = await self._current()
+        if not snapshot.passages:
+            return None
+        vector: Vectors | None = None
+        if snapshot.vectors is not None and snapshot.collection == await self.collection():
+            vector = await self.embedder.encode_query(text)
+        return await asyncio.to_thread(self._look, snapshot, text, vector)
+
+    async def documents(self) -> int:
+        """Return how many documents can be found now."""
+        return len((await self._current()).documents)
+
+    def status(self) -> Status:
+        """Return what works and what does not, for people and probes; never waits."""
+        snapshot = self._snapshot
+        dense = self.embedder.state == "ready" and (snapshot is None or snapshot.vectors is not None)
+        ready = "vectors and words" if dense else "words only"
+        return Status(
+            mode="loading" if snapshot is None else ready,
+            model=self.embedder.state,
+            index=self._index_problem or "ready",
+            collection=snapshot.collection if snapshot else "",
+            generation=snapshot.generation if snapshot else 0,
+            documents=len(snapshot.documents) if snapshot else 0,
+            passages=len(snapshot.passages) if snapshot else 0,
+        )
+
+    async def collection(self) -> str:
+        """Return the name of the collection that belongs to this model and splitter."""
+        return collection_name(await self.embedder.identity() if await self.embedder.ready() else None)
+
+    async def refresh(self, *, reconcile: bool = False) -> Snapshot:
+        """Load the newest generation; bring Chroma in line with SQL the first time and on `reconcile`."""
+        async with self._refreshing:
+            self._checked = self._clock()
+            name, generation = await self._newest()
+            held = self._snapshot
+            if held is not None and (held.collection, held.generation) == (name, generation):
+                if reconcile or self._repair:
+                    await self._reconcile(held, exactly=reconcile)
+                return held
+            snapshot = await asyncio.to_thread(make_snapshot, name, await self.store.contents(name))
+            if reconcile or self._repair or held is None or held.collection != name:
+                await self._reconcile(snapshot, exactly=reconcile)
+            self._snapshot = snapshot
+            return snapshot
+
+    async def _newest(self) -> tuple[str, int]:
+        """Return the collection to search and its generation.
+
+        It is the one of this model, unless that is still being built beside a complete older one.
+        """
+        states = await self.store.states()
+        own = await self.collection()
+        complete = sorted(name for name, state in states.items() if state.complete)
+        name = own if own in complete or not complete else complete[0]
+        return name, states[name].generation if name in states else 0
+
+    async def _current(self) -> Snapshot:
+        """Return the snapshot to search; a newer generation is loaded in the background."""
+        if self._snapshot is None:
+            return await self.refresh()
+        if self._clock() - self._checked > CHECK_SECONDS and not self._refreshing.locked():
+            self._checked = self._clock()
+            self._background = asyncio.create_task(self.refresh())
+        return self._snapshot
+
+    async def _open_index(self) -> None:
+        try:
+            await self.index.open()
+            self._index_problem = ""
+        except IndexInUseError:
+            raise
+        except IndexUnavailableError as error:
+            self._index_problem = str(error)
+
+    async def _reconcile(self, snapshot: Snapshot, *, exactly: bool) -> None:
+        self._repair = False
+        if snapshot.vectors is None:
+            return
+        try:
+            await self.index.reconcile(snapshot.collection, list(snapshot.row_of), snapshot.vectors, exactly=exactly)
+            self._index_problem = ""
+        except IndexUnavailableError as error:
+            self._index_problem = str(error)
+
+    def _look(self, snapshot: Snapshot, text: str, vector: Vectors | None) -> Found | None:
+        """Gather and score candidates; blocks for a few milliseconds, so it runs in a thread."""
+        words = snapshot.lexical.scores(text)
+        rows = np.asarray(sorted(self._candidates(snapshot, vector, words)), dtype=np.intp)
+        if not len(rows):
+            return None
+        found = snapshot.signals(rows, vector, words)
+        scores = rank.fuse(found, snapshot.signals(snapshot.reference, vector, words))
+        documents = snapshot.document_of[rows]
+        if vector is not None and snapshot.title_vectors is not None:
+            evidence = rank.vector_evidence(found, documents, snapshot.title_vectors @ vector)
+            return Found(snapshot, rows, scores, "vectors", evidence)
+        best = int(rows[int(np.argmax(found.words))])
+        evidence = rank.words_evidence(
+            found,
+            documents,
+            covered=snapshot.lexical.coverage(text, snapshot.searched(best)),
+            title=snapshot.lexical.coverage(snapshot.document(best).title, text),
+        )
+        return Found(snapshot, rows, scores, "words", evidence)
+
+    def _candidates(self, snapshot: Snapshot, vector: Vectors | None, words: rank.Scores) -> set[int]:
+        """Return the rows worth ranking: the nearest by vector and the best by words."""
+        best = np.argsort(-words, kind="stable")[:WORD_CANDIDATES]
+        rows = {int(row) for row in best if words[row] > 0}
+        if vector is None or snapshot.vectors is None:
+            return rows
+        return rows | self._nearest(snapshot, snapshot.vectors, vector)
+
+    def _nearest(self, snapshot: Snapshot, vectors: Vectors, vector: Vectors) -> set[int]:
+        """Ask Chroma; when it is away, look at every vector instead."""
+        count = min(DENSE_CANDIDATES, len(snapshot.passages))
+        try:
+            ids = self.index.candidates(snapshot.collection, vector, count)
+            self._index_problem = ""
+            if len(ids) == count:
+                return {snapshot.row_of[id_] for id_ in ids if id_ in snapshot.row_of}
+            self._repair = True  # a server that was started afresh, for example
+        except IndexUnavailableError as error:
+            self._repair = True
+            self._index_problem = str(error)
+        return {int(row) for row in np.argsort(-(vectors @ vector))[:count]}
+
+
+def _grounding(found: Found, k: int) -> Grounding:
+    snapshot, rows = found.snapshot, found.rows
+    chosen = rank.pick(
+        found.scores,
+        count=k,
+        document_of=lambda at: int(snapshot.document_of[rows[at]]),
+        text_of=lambda at: snapshot.passages[rows[at]].text,
+        each=EACH_DOCUMENT,
+    )
+    gate = rank.gate(found.mode)
+    return Grounding(
+        passages=tuple(_passage(snapshot, int(rows[at]), float(found.scores[at])) for at in chosen),
+        confidence=gate.confidence(found.evidence),
+        relatedness=gate.relatedness(found.evidence),
+    )
+
+
+def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
+    passage = snapshot.passages[row]
+    document = snapshot.document(row)
+    return Passage(
+        id=passage.id,
+        document=document.id,
+        title=document.title,
+        heading=passage.heading,
+        source=document.source,
+        text=passage.text,
+        score=score,
+    )

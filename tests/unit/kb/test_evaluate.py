@@ -1,0 +1,106 @@
+"""The figures of `eval` have the contract's shape and mean what they say."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.grounding import Grounding, Passage
+from kb.documents import Progress, SourceError
+from kb.evaluate import Decision, auroc, evaluate, read_questions
+
+
+class Shelf:
+    """Knowledge that answers with the documents a question names, in that order."""
+
+    async def search(self, query: str, *, k: int = 5) -> Grounding:
+        names = query.split()
+        passages = tuple(Passage(f"{name}#0", name, name, "", name, name, 1.0) for name in names)
+        return Grounding(passages[:k], confidence=min(len(names), 4) / 4, relatedness=1.0)
+
+
+def folder_with(tmp_path: Path, queries: Sequence[object], outside: Sequence[object]) -> Path:
+    (tmp_path / "queries.jsonl").write_text("\n".join(json.dumps(row) for row in queries) + "\n\n")
+    (tmp_path / "out_of_scope.jsonl").write_text("\n".join(json.dumps(row) for row in outside))
+    return tmp_path
+
+
+QUERIES = [
+    {"id": "1", "query": "right a b c", "doc_ids": ["right"], "split": "dev"},
+    {"id": "2", "query": "a b right c", "doc_ids": ["right"], "split": "dev"},
+    {"id": "3", "query": "", "doc_ids": ["right"], "split": "dev"},
+    {"id": "4", "query": "a b c d e f g h i j right", "doc_ids": ["right"], "split": "dev"},
+    {"id": "5", "query": "right", "doc_ids": ["right"], "split": "test"},
+]
+OUTSIDE = [
+    {"id": "6", "query": "a b", "kind": "off_topic", "split": "dev"},
+    {"id": "7", "query": "a", "kind": "other_product", "split": "dev"},
+]
+
+
+async def decide(query: str) -> Decision:
+    match query.split():
+        case []:
+            return Decision("clarified")
+        case ["right", *_] as names:
+            return Decision("answered", names)
+        case [_]:
+            return Decision("handed_off")
+        case _:
+            return Decision("answered", ["a"])
+
+
+async def test_it_has_the_shape_of_the_contract_and_the_right_figures(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    result = await evaluate(folder_with(tmp_path, QUERIES, OUTSIDE), Shelf(), decide, split="dev", progress=seen.append)
+    retrieval = result["retrieval"]
+    assert retrieval.pop("p50_ms") >= 0
+    assert retrieval.pop("p95_ms") >= 0
+    assert retrieval == {
+        "queries": 4,
+        "hit@1": 0.25,
+        "hit@3": 0.5,
+        "hit@5": 0.5,
+        "mrr@10": 0.3333,
+        "ndcg@10": 0.375,
+    }
+    decisions = result["decisions"]
+    assert decisions["in_scope"] == {
+        "answered": 0.75,
+        "answered_with_right_document": 0.25,
+        "clarified": 0.25,
+        "declined": 0.0,
+        "handed_off": 0.0,
+    }
+    assert decisions["out_of_scope"]["answered"] == 0.5
+    assert decisions["out_of_scope"]["by_kind"]["other_product"] == {
+        "answered": 0.0,
+        "clarified": 0.0,
+        "declined": 0.0,
+        "handed_off": 1.0,
+    }
+    assert decisions["auroc"] == 0.75
+    assert decisions["auroc_by_kind"] == {"off_topic": 0.75, "other_product": 0.75}
+    assert seen[-1].done == seen[-1].total == 12
+
+
+async def test_split_and_limit_choose_questions(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, QUERIES, OUTSIDE)
+    assert (await evaluate(folder, Shelf()))["retrieval"]["queries"] == 5
+    assert (await evaluate(folder, Shelf(), limit=2))["retrieval"]["queries"] == 2
+    with pytest.raises(SourceError, match="no questions of split held"):
+        await evaluate(folder, Shelf(), split="held")
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    (tmp_path / "queries.jsonl").write_text('{"id": 1, "query": "x"}\n{"id": 2}\n')
+    with pytest.raises(SourceError, match=r"queries.jsonl, line 2"):
+        read_questions(tmp_path / "queries.jsonl")
+
+
+def test_auroc_counts_ties_half_and_needs_both_sides() -> None:
+    assert auroc([0.9, 0.8], [0.1, 0.2]) == 1
+    assert auroc([0.5], [0.5]) == 0.5
+    assert auroc([0.1], [0.9]) == 0
+    assert auroc([], [0.5]) is None
