@@ -66,6 +66,17 @@ class Threadline:
     metrics: Metrics
     access: Access
     routes: Sequence[web.RouteDef]
+    own_embedder: Embedder | None
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Open the database and the knowledge base, without working or serving."""
+        await migrate(self.store.database)
+        try:
+            await self.knowledge.open()
+            yield
+        finally:
+            await self.close()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -90,7 +101,8 @@ class Threadline:
         """Close what was opened."""
         with contextlib.suppress(Exception):
             await self.knowledge.close()
-        await self.knowledge.embedder.close()
+        if self.own_embedder:
+            await self.own_embedder.close()
         await self.store.close()
 
 
@@ -99,16 +111,26 @@ def _report(loading: "asyncio.Task[None]") -> None:
         log.error("knowledge_base_not_loaded", error=str(error), exc_info=error)
 
 
-def build(settings: Settings, home: Home, *, clock: Clock = time.time, provider: Provider | None = None) -> Threadline:
-    """Wire the program. Nothing is opened or started yet."""
+def build(
+    settings: Settings,
+    home: Home,
+    *,
+    clock: Clock = time.time,
+    provider: Provider | None = None,
+    embedder: Embedder | None = None,
+) -> Threadline:
+    """Wire the program. Nothing is opened or started yet. Tests share one `embedder`: loading takes seconds."""
     database = open_database(settings, home)
     store = Store(database, quiet=settings.quiet_seconds)
     bell = Bell()
     inbox = Inbox(store, bell, clock)
+    own_embedder = None
+    if embedder is None:
+        embedder = own_embedder = Embedder(settings.embedding_model or None)
     knowledge = KnowledgeBase(
         database,
         folder=home.vectors,
-        embedder=Embedder(settings.embedding_model or None),
+        embedder=embedder,
         chroma_url=settings.chroma_url or None,
     )
     assistant = make_assistant(settings, knowledge, provider)
@@ -132,7 +154,20 @@ def build(settings: Settings, home: Home, *, clock: Clock = time.time, provider:
     )
     routes = [route for part in parts for route in part.routes()]
     return Threadline(
-        settings, home, store, bell, clock, inbox, knowledge, assistant, readiness, worker, metrics, access, routes
+        settings=settings,
+        home=home,
+        store=store,
+        bell=bell,
+        clock=clock,
+        inbox=inbox,
+        knowledge=knowledge,
+        assistant=assistant,
+        readiness=readiness,
+        worker=worker,
+        metrics=metrics,
+        access=access,
+        routes=routes,
+        own_embedder=own_embedder,
     )
 
 

@@ -1,24 +1,32 @@
-"""The command line. Each command prints for people, or one JSON value with `--json`."""
+"""The command line. Each command prints for people, or one JSON value with `--json`.
+
+Commands import what they need when they run: `--help` and errors must not wait for the libraries.
+"""
 
 import argparse
 import asyncio
 import json
-import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bot.home import Home
+from bot.report import eval_tables, progress_bar
 from bot.settings import Settings, load_settings
 from bot.telemetry import configure_logging
 from core.errors import SetupError, ThreadlineError
+
+if TYPE_CHECKING:
+    from bot.bootstrap import Threadline
+    from core.store.store import Store
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -31,7 +39,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         settings = load_settings()
         configure_logging("warning" if options.command != "serve" else settings.log_level)
-        return asyncio.run(options.run(settings, options))
+        done: int = asyncio.run(options.run(settings, options))
+        return done
     except ThreadlineError as error:
         err.print(f"threadline: {error}", style="red", markup=False)
         return 1
@@ -67,7 +76,9 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--limit", type=int, help="keep the first N questions of each file")
     _json(command)
     _add_operator(commands)
-    command = _add(commands, "doctor", _doctor, "say what is configured, what is missing, and the fix", "threadline doctor")
+    command = _add(
+        commands, "doctor", _doctor, "say what is configured, what is missing, and the fix", "threadline doctor"
+    )
     _json(command)
     return parser
 
@@ -113,7 +124,9 @@ def _add_operator(commands: Commands) -> None:
     group = commands.add_parser("operator", help="operators' tokens: add, list, revoke").add_subparsers(
         metavar="COMMAND", required=True
     )
-    command = _add(group, "add", _operator_add, "make an operator and show the token, once", "threadline operator add Ada")
+    command = _add(
+        group, "add", _operator_add, "make an operator and show the token, once", "threadline operator add Ada"
+    )
     command.add_argument("name")
     _add(group, "list", _operator_list, "list the operators", "threadline operator list")
     command = _add(group, "revoke", _operator_revoke, "end an operator's tokens", "threadline operator revoke Ada")
@@ -131,31 +144,33 @@ async def _serve(settings: Settings, _options: argparse.Namespace) -> int:
     return 0
 
 
-async def _through_serve(settings: Settings, path: str, body: dict[str, Any], alone: Run, options: Any) -> Any:
+async def _through_serve(
+    settings: Settings, path: str, body: dict[str, Any], alone: "Callable[[Threadline], Awaitable[Any]]"
+) -> Any:
     """Let the serving process do it, or do it here with HOME locked when none serves."""
-    from bot.client import call
-
     home = Home(settings.threadline_home)
     serving = home.serving()
     if serving:
+        from bot.client import call
+
         return await call(serving, path, body)
+    from bot.bootstrap import build
+
     with home.lock():
-        return await alone(settings, options)
+        return await alone(build(settings, home))
 
 
 async def _ask(settings: Settings, options: argparse.Namespace) -> int:
-    async def alone(settings: Settings, options: argparse.Namespace) -> Any:
-        from bot.bootstrap import build
+    async def alone(threadline: "Threadline") -> Any:
         from bot.work import ask
 
-        threadline = build(settings, Home(settings.threadline_home))
         async with threadline.running():
             return await ask(threadline, options.question)
 
     if not options.question.strip():
         raise SetupError("The question is empty. For example: threadline ask 'How long does delivery take?'")
     with err.status("Asking …"):
-        answer = await _through_serve(settings, "/api/v1/admin/ask", {"text": options.question}, alone, options)
+        answer = await _through_serve(settings, "/api/v1/admin/ask", {"text": options.question}, alone)
     if options.json:
         _print_json({key: answer[key] for key in ("text", "citations", "outcome", "handoff")})
         return 0
@@ -168,28 +183,21 @@ async def _ask(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _kb_sync(settings: Settings, options: argparse.Namespace) -> int:
-    async def alone(settings: Settings, options: argparse.Namespace) -> Any:
-        from bot.bootstrap import build
-        from core.store.migrations import migrate
+    async def alone(threadline: "Threadline") -> Any:
         from kb.sync import sync
 
-        threadline = build(settings, Home(settings.threadline_home))
-        await migrate(threadline.store.database)
-        try:
-            await threadline.knowledge.open()
-            with _progress() as show:
+        async with threadline.opened():
+            with progress_bar(err) as show:
                 report = await sync(
                     threadline.knowledge,
-                    options.sources or settings.kb_path,
-                    prune=not options.sources,
+                    sources or settings.kb_path,
+                    prune=not sources,
                     progress=lambda p: show("Reading", p.done, p.total),
                 )
-            return report.as_json()
-        finally:
-            await threadline.close()
+        return report.as_json()
 
-    sources = [str(Path(source).resolve()) for source in options.sources]
-    report = await _through_serve(settings, "/api/v1/admin/kb/sync", {"sources": sources}, alone, options)
+    sources = _absolute(options.sources)
+    report = await _through_serve(settings, "/api/v1/admin/kb/sync", {"sources": sources}, alone)
     if options.json:
         _print_json(report)
     else:
@@ -201,26 +209,21 @@ async def _kb_sync(settings: Settings, options: argparse.Namespace) -> int:
     return 1 if report["failed"] and not done else 0
 
 
+def _absolute(sources: Sequence[str]) -> list[str]:
+    """Return the folders as a serving process elsewhere must name them; addresses stay as they are."""
+    return [source if "://" in source else str(Path(source).resolve()) for source in sources]
+
+
 async def _kb_search(settings: Settings, options: argparse.Namespace) -> int:
-    async def alone(settings: Settings, options: argparse.Namespace) -> Any:
-        from dataclasses import asdict
-
-        from bot.bootstrap import build
-        from core.store.migrations import migrate
-
-        threadline = build(settings, Home(settings.threadline_home))
-        await migrate(threadline.store.database)
-        try:
-            await threadline.knowledge.open()
+    async def alone(threadline: "Threadline") -> Any:
+        async with threadline.opened():
             if not await threadline.knowledge.documents():
                 raise SetupError("The index is empty. Fill it first: threadline kb sync")
             found = await threadline.knowledge.search(options.query, k=options.k)
-            return [asdict(passage) for passage in found.passages]
-        finally:
-            await threadline.close()
+        return [asdict(passage) for passage in found.passages]
 
     body = {"query": options.query, "k": options.k}
-    found = await _through_serve(settings, "/api/v1/admin/kb/search", body, alone, options)
+    found = await _through_serve(settings, "/api/v1/admin/kb/search", body, alone)
     kept = ("document", "title", "source", "score", "text")
     if options.json:
         _print_json([{key: passage[key] for key in kept} for passage in found])
@@ -235,40 +238,16 @@ async def _kb_search(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _eval(settings: Settings, options: argparse.Namespace) -> int:
-    from bot.report import eval_tables
     from bot.work import measure
 
-    with _progress() as show:
-        figures = await measure(
-            settings, options.folder, split=options.split, limit=options.limit, progress=show
-        )
+    with progress_bar(err) as show:
+        figures = await measure(settings, options.folder, split=options.split, limit=options.limit, progress=show)
     if options.json:
         _print_json(figures)
     else:
         for table in eval_tables(figures):
             out.print(table)
     return 0
-
-
-class _progress:  # noqa: N801 (used like a function)
-    """A progress bar on a terminal; silence elsewhere."""
-
-    def __enter__(self) -> Callable[[str, int, int], None]:
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=err, disable=not sys.stderr.isatty(),
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._bar.start()
-        return self._show
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def _show(self, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total)
-        self._bar.update(self._tasks[what], completed=done, total=total)
 
 
 async def _operator_add(settings: Settings, options: argparse.Namespace) -> int:
@@ -299,10 +278,8 @@ async def _operator_revoke(settings: Settings, options: argparse.Namespace) -> i
     return 0
 
 
-async def _open_store(settings: Settings, stack: AsyncExitStack) -> tuple[Any, float]:
+async def _open_store(settings: Settings, stack: AsyncExitStack) -> "tuple[Store, float]":
     """Open the store beside a running `serve`: operators' rows are SQL only."""
-    import time
-
     from bot.bootstrap import open_database
     from core.store.migrations import migrate
     from core.store.store import Store
@@ -327,7 +304,5 @@ async def _doctor(settings: Settings, options: argparse.Namespace) -> int:
                 out.print(f"  {'':<15}{check.fix}", style="dim", markup=False)
     broken = any(check.state == "broken" for check in checks)
     if options.json:
-        from dataclasses import asdict
-
         _print_json({"ok": not broken, "checks": [asdict(check) for check in checks]})
     return 1 if broken else 0

@@ -12,9 +12,9 @@ from core.agent.providers import ping
 from core.errors import SetupError, ThreadlineError
 from core.store.migrations import current, newest
 from core.store.store import Store
+from kb.documents import SourceError
 from kb.embed import Embedder
 from kb.load import find, root_of
-from kb.documents import SourceError
 
 State = Literal["ok", "off", "broken"]
 

@@ -63,7 +63,8 @@ class Home:
             serving = self.serving()
             who = f"process {serving.pid} serves it at {serving.url}" if serving else "another process uses it"
             raise SetupError(
-                f"THREADLINE_HOME {self.path} is in use: {who}. Stop that one, or set THREADLINE_HOME to another folder."
+                f"THREADLINE_HOME {self.path} is in use: {who}. "
+                "Stop that one, or set THREADLINE_HOME to another folder."
             ) from None
         try:
             yield

@@ -1,12 +1,10 @@
 """What is ready and what is still coming up: the model and the index load behind a running server."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 
 from core.agent.assistant import Assistant
-from core.errors import SetupError, ThreadlineError
 from kb.documents import SyncReport
 from kb.search import KnowledgeBase
 from kb.sync import sync

@@ -1,8 +1,11 @@
-"""The figures of `eval` as tables for people."""
+"""What the command line shows people: progress, and the figures of `eval` as tables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 _OUTCOMES = ("answered", "clarified", "declined", "handed_off")
@@ -31,3 +34,18 @@ def eval_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
 
 def _shares(shares: Mapping[str, float]) -> list[str]:
     return [f"{shares[outcome]:.3f}" for outcome in _OUTCOMES]
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function that shows how far a named step is (done, total): bars on a terminal, nothing elsewhere."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done, total=total)
+
+        yield show

@@ -78,9 +78,17 @@ def banner(threadline: Threadline, url: str, token: str | None) -> str:
         ]
     else:
         lines += ["              (sign in with your operator token; a new one: threadline operator add NAME)"]
-    lines += ["", f"  {speaks}", "  The embedding model loads in the background; questions asked meanwhile wait for it.", ""]
+    lines += [
+        "",
+        f"  {speaks}",
+        "  The embedding model loads in the background; questions asked meanwhile wait for it.",
+        "",
+    ]
     if threadline.settings.is_exposed:
-        lines += ["  Other machines can reach this port. Put TLS in front of it, and set PUBLIC_URL to its address.", ""]
+        lines += [
+            "  Other machines can reach this port. Put TLS in front of it, and set PUBLIC_URL to its address.",
+            "",
+        ]
     return "\n".join(lines)
 
 

@@ -32,34 +32,46 @@ class Settings(BaseSettings):
 
     http_host: str = Field("127.0.0.1", description="the address to listen on")
     http_port: int = Field(8080, ge=0, le=65535, description="the port to listen on")
-    public_url: str = Field("", description="the address customers reach the chat page at, when it is not the local one")
+    public_url: str = Field(
+        "", description="the address customers reach the chat page at, when it is not the local one"
+    )
 
     kb_path: Annotated[list[str], NoDecode] = Field(
         default_factory=lambda: [str(SAMPLE_KB)], description="folders with the knowledge base, comma-separated"
     )
     kb_sync_minutes: float = Field(15, ge=0, description="how often the sources are read again; 0: only at start")
-    embedding_model: str = Field("", description="a sentence-transformers model; the packaged all-MiniLM-L6-v2 otherwise")
+    embedding_model: str = Field(
+        "", description="a sentence-transformers model; the packaged all-MiniLM-L6-v2 otherwise"
+    )
 
     openai_api_key: str = Field("", description="key of OpenAI or a compatible server")
     openai_base_url: str = Field("", description="address of a compatible server")
     openai_model: str = Field("", description="the model's name; needed with a key")
-    openai_api: Literal["responses", "chat", ""] = Field("", description="which API to speak; chat with OPENAI_BASE_URL")
+    openai_api: Literal["responses", "chat", ""] = Field(
+        "", description="which API to speak; chat with OPENAI_BASE_URL"
+    )
     azure_openai_endpoint: str = Field("", description="address of an Azure OpenAI resource")
     azure_openai_api_key: str = Field("", description="its key")
     azure_openai_deployment: str = Field("", description="the deployment that answers")
 
     desk: str = Field("web", description="where operators work")
-    operator_token: str = Field("", description="the owner's operator token; made and printed at the first start otherwise")
+    operator_token: str = Field(
+        "", description="the owner's operator token; made and printed at the first start otherwise"
+    )
     answer_caution: Literal["cautious", "balanced", "eager"] = Field(
         "balanced", description="how sure an answer must be before it is given instead of a handover"
     )
-    quiet_seconds: float = Field(0.0, ge=0, le=30, description="wait so long for more of a customer's words before answering")
+    quiet_seconds: float = Field(
+        0.0, ge=0, le=30, description="wait so long for more of a customer's words before answering"
+    )
     run_seconds: float = Field(90.0, gt=0, le=600, description="longest time for one answer; then a person takes over")
     chat_sessions_per_minute: int = Field(60, ge=1, description="new chat sessions from one address")
     chat_messages_per_minute: int = Field(30, ge=1, description="messages in one chat session")
     raw_retention_days: float = Field(30, ge=0, description="how long the platforms' raw events are kept")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
-    fault_point: str = Field("", description="for tests: kill the process at this commit, for example after:runs.finish*2")
+    fault_point: str = Field(
+        "", description="for tests: kill the process at this commit, for example after:runs.finish*2"
+    )
 
     @field_validator("kb_path", mode="before")
     @classmethod

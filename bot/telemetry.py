@@ -27,6 +27,7 @@ def configure_logging(level: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
 
 
 class Metrics:
@@ -39,4 +40,6 @@ class Metrics:
         self.deliveries = Counter("threadline_deliveries", "Parts finished", ["outcome"], registry=self.registry)
         self.run_seconds = Histogram("threadline_run_seconds", "Time of an agent run", registry=self.registry)
         self.backlog = Gauge("threadline_backlog", "Rows that wait", ["table"], registry=self.registry)
-        self.beat = Gauge("threadline_worker_beat_seconds", "When the worker last looked", ["loop"], registry=self.registry)
+        self.beat = Gauge(
+            "threadline_worker_beat_seconds", "When the worker last looked", ["loop"], registry=self.registry
+        )

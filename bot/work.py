@@ -82,9 +82,7 @@ async def measure(
         try:
             await migrate(database)
             await knowledge.open()
-            await sync(
-                knowledge, [str(folder / "kb")], progress=lambda p: progress("Reading", p.done, p.total)
-            )
+            await sync(knowledge, [str(folder / "kb")], progress=lambda p: progress("Reading", p.done, p.total))
             assistant = make_assistant(settings, knowledge)
 
             async def decide(question: str) -> Decision:

@@ -91,14 +91,17 @@ class Worker:
             while True:
                 claimed = await self._claim(loop, SLOTS[loop.topic] - len(running))
                 for lease in claimed:
-                    task = asyncio.create_task(self._guard(loop, lease))
+                    task = asyncio.create_task(self._guard(loop, lease), name=lease.id)
                     running.add(task)
                     self._tasks[lease.id] = task
                     task.add_done_callback(running.discard)
-                    task.add_done_callback(lambda _, id_=lease.id: self._tasks.pop(id_, None))
+                    task.add_done_callback(self._forget)
                     task.add_done_callback(lambda _: ear.ring())  # the next of its lane may be free now
                 if not claimed:
                     await ear.wait(POLL_SECONDS)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task.get_name(), None)
 
     async def _claim(self, loop: _Loop, free: int) -> list[Lease]:
         self._metrics.beat.labels(loop.topic).set(self._clock())

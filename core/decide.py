@@ -91,8 +91,8 @@ _HANDOFF_LINES = {
 def _hand_off(thread: Thread, result: RunResult, run: RunId | None) -> Decision:
     """Give the thread to the desk: the customer's line exactly once, the card always."""
     case = CaseId(new_id("c"))
-    assert result.reason is not None
-    line = Post(Author.SYSTEM, _HANDOFF_LINES.get(result.reason, wording.HANDED_OFF))
+    known = _HANDOFF_LINES.get(result.reason) if result.reason else None
+    line = Post(Author.SYSTEM, known or wording.HANDED_OFF)
     spoken = (Post(Author.BOT, result.text, run=run, cut_short=True),) if result.text else ()
     thread = replace(
         thread,

@@ -1,9 +1,9 @@
 """The desk's rules: which actions a case allows, and to whom. Pure; every desk renders the same table.
 
-    case unclaimed        claim · note · resolve · hand_back
-    claimed by you        release · reply · note · resolve · hand_back
-    claimed by another    note
-    resolved              note
+case unclaimed        claim · note · resolve · hand_back
+claimed by you        release · reply · note · resolve · hand_back
+claimed by another    note
+resolved              note
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
 """The errors Threadline raises on purpose. Each carries the sentence its reader may see.
 
-    ThreadlineError
-    ├── TemporaryError      try again later; `retry_after` in seconds
-    ├── PermanentError      trying again won't help
-    ├── Superseded          this work was computed under an old epoch, run or lease: drop it
-    ├── Refused             an operator's action that the case does not allow
-    └── SetupError          the installation needs a hand; the sentence names the fix
+ThreadlineError
+├── TemporaryError      try again later; `retry_after` in seconds
+├── PermanentError      trying again won't help
+├── Superseded          this work was computed under an old epoch, run or lease: drop it
+├── Refused             an operator's action that the case does not allow
+└── SetupError          the installation needs a hand; the sentence names the fix
 """
 
 

@@ -4,7 +4,7 @@
 `decide` asked for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -75,7 +75,7 @@ class RunResult:
     reason: HandoffReason | None = None
     detail: str = ""
     question: str = ""
-    grounding: Grounding = Grounding()
+    grounding: Grounding = field(default_factory=Grounding)
     trace: tuple[TraceStep, ...] = ()
     facts: tuple[str, ...] = ()
 

@@ -46,7 +46,7 @@ class Knowledge(Protocol):
     """Whatever can be asked for passages; `kb.search.KnowledgeBase` is the one in production."""
 
     async def search(self, query: str, *, k: int = 5) -> Grounding:
-        """Return the `k` best passages of distinct text for `query`, at most; waits for the model if it is still loading."""
+        """Return the `k` best passages for `query`; waits for the model while it is loading."""
         ...
 
 

@@ -51,7 +51,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """A customer's message as its channel read it. `event_id` names the platform's event: repeats carry the same one."""
+    """A customer's message as its channel read it. `event_id` is the same in repeats."""
 
     key: ThreadKey
     event_id: str

@@ -21,7 +21,7 @@ class OwnerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The one who may speak to the customer; `operator` is set for an operator only. Written 'bot', 'desk', 'operator:ID'."""
+    """The one who may speak to the customer, written 'bot', 'desk' or 'operator:ID'."""
 
     kind: OwnerKind
     operator: OperatorId | None = None
@@ -46,7 +46,7 @@ DESK = Owner(OwnerKind.DESK)
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """The one agent run that counts for a thread. It read messages up to `seen_up_to`; once `speaking`, its stream is open."""
+    """The one agent run that counts: it reads messages up to `seen_up_to`; `speaking` once its stream is open."""
 
     id: RunId
     seen_up_to: int

@@ -15,8 +15,8 @@ class SourceError(Exception):
     """A source or file that cannot be used; its text is the reason, written for the owner."""
 
 
-class EmptyDocumentError(SourceError):
-    """A file with nothing in it: unlike one that cannot be read, it replaces what was indexed from it."""
+class EmptySourceError(SourceError):
+    """A file or folder with nothing in it: unlike one that cannot be read, it replaces what was indexed."""
 
 
 @dataclass(frozen=True, slots=True)

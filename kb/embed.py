@@ -115,7 +115,7 @@ def _load(name: str | None, dimensions: int | None) -> _Loaded:
                 local_files_only=True,
                 truncate_dim=dimensions,
             )
-    except (ImportError, OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # somebody else's model can fail in any way; all of them mean 'no model'
         raise ModelUnavailableError(f"the model {name or PACKAGED_MODEL} cannot be loaded: {error}") from error
     return _Loaded(model, _identity(model, name, dimensions))
 

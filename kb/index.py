@@ -22,6 +22,7 @@ from kb.embed import ModelIdentity, Vectors
 from kb.split import SPLITTER_VERSION
 
 _STEP = 2_000  # rows in one call; Chroma's own limit is above 5,000
+_SERVER_SECONDS = 10.0
 _CHROMA_FILE = "chroma.sqlite3"
 _SEARCH_WIDTH = 200  # HNSW's ef: how many neighbours are looked at; at least the candidates asked for
 
@@ -138,19 +139,25 @@ class DenseIndex:
         from chromadb.config import Settings
 
         address = urlsplit(self._url or "")
-        return chromadb.HttpClient(
+        client = chromadb.HttpClient(
             host=address.hostname or "localhost",
             port=address.port or (443 if address.scheme == "https" else 8000),
             ssl=address.scheme == "https",
             settings=Settings(_env_file=None, anonymized_telemetry=False),  # type: ignore[call-arg]
         )
+        if (session := _http_session(client)) is not None:
+            session.timeout = _SERVER_SECONDS
+        return client
 
     def _close(self) -> None:
         client, self._client = self._client, None
         self._opened = False
         self._collections.clear()
         if client is not None:
+            session = _http_session(client)
             client.close()
+            if session is not None:
+                session.close()
         self._lock.release()
 
     def _collection(self, name: str) -> Any:
@@ -198,3 +205,8 @@ class DenseIndex:
             self._collections.clear()
             where = urlsplit(self._url).hostname if self._url else self._folder
             raise IndexUnavailableError(f"Chroma ({where}): {type(error).__name__}: {error}") from error
+
+
+def _http_session(client: Any) -> Any:
+    """Return the httpx client inside Chroma 1.5's: it has no time limit, and `close()` leaves it open."""
+    return getattr(getattr(client, "_server", None), "_session", None)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kb.documents import Document, EmptyDocumentError, SourceError
+from kb.documents import Document, EmptySourceError, SourceError
 from kb.markup import Content, read_html, read_markdown, read_text
 
 LOADER_VERSION = "1"
@@ -85,9 +85,11 @@ def find(root: Path) -> list[Found]:
     try:
         paths = sorted(_walk(root), key=_precedence)
     except OSError as error:
-        raise SourceError(f"the folder cannot be read: {error.strerror}") from error
+        raise SourceError(
+            f"the folder cannot be read: {error.strerror}; what was indexed from it before is kept"
+        ) from error
     if not paths:
-        raise SourceError(f"the folder holds no documents ({', '.join(SUFFIXES)})")
+        raise EmptySourceError(f"the folder holds no documents ({', '.join(SUFFIXES)})")
     found: dict[str, Found] = {}
     for path in paths:
         relative = path.relative_to(root)
@@ -141,7 +143,7 @@ def parse(found: Found, raw: Raw) -> Document:
     """Return the document in a file; raise `SourceError` when there is no text in it."""
     content = _content(_decode(raw.data), found.path.suffix.lower())
     if not content.title and not content.body.strip():
-        raise EmptyDocumentError("it is empty")
+        raise EmptySourceError("it is empty")
     title = content.title or found.path.stem.replace("-", " ").replace("_", " ").strip()
     return Document(
         id=found.id,

@@ -13,7 +13,7 @@ from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 from lxml import etree, html
 
-from kb.documents import EmptyDocumentError, Format
+from kb.documents import EmptySourceError, Format
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _FIELD = re.compile(r"^([A-Za-z_][\w-]*):[ \t]+(.+?)[ \t]*$", re.MULTILINE)
@@ -146,7 +146,7 @@ def read_html(text: str) -> Content:
     try:
         tree = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
     except (etree.ParserError, ValueError) as error:
-        raise EmptyDocumentError("it is empty") from error
+        raise EmptySourceError("it is empty") from error
     title = " ".join((tree.findtext(".//title") or "").split())
     canonical = tree.xpath("string(//link[@rel='canonical']/@href)")
     for element in tree.xpath(_HIDDEN):

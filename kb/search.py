@@ -6,6 +6,7 @@ so in `status()`.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ WORD_CANDIDATES = 50
 EACH_DOCUMENT = 2
 CHECK_SECONDS = 2.0
 """How often a search looks whether another process has brought a newer generation."""
+
+_REST = 10
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,9 @@ class KnowledgeBase:
         self._clock = clock
         self._snapshot: Snapshot | None = None
         self._refreshing = asyncio.Lock()
-        self._background: asyncio.Task[Snapshot] | None = None
+        self._background: asyncio.Task[None] | None = None
         self._checked = float("-inf")
+        self._pause = CHECK_SECONDS
         self._index_problem = "not open"
         self._repair = False
 
@@ -101,7 +106,7 @@ class KnowledgeBase:
         """Start loading the model and open the index; `IndexInUseError` when another process has it."""
         self.embedder.start()
         await self._open_index()
-        self._background = asyncio.create_task(self.refresh())
+        self._background = asyncio.create_task(self._refresh_quietly())
 
     async def close(self) -> None:
         """Stop what runs in the background and close the index; the embedder stays its owner's."""
@@ -124,9 +129,7 @@ class KnowledgeBase:
         snapshot = await self._current()
         if not snapshot.passages:
             return None
-        vector: Vectors | None = None
-        if snapshot.vectors is not None and snapshot.collection == await self.collection():
-            vector = await self.embedder.encode_query(text)
+        vector = await self.embedder.encode_query(text) if snapshot.vectors is not None else None
         return await asyncio.to_thread(self._look, snapshot, text, vector)
 
     async def documents(self) -> int:
@@ -136,8 +139,7 @@ class KnowledgeBase:
     def status(self) -> Status:
         """Return what works and what does not, for people and probes; never waits."""
         snapshot = self._snapshot
-        dense = self.embedder.state == "ready" and (snapshot is None or snapshot.vectors is not None)
-        ready = "vectors and words" if dense else "words only"
+        ready = "vectors and words" if snapshot and snapshot.vectors is not None else "words only"
         return Status(
             mode="loading" if snapshot is None else ready,
             model=self.embedder.state,
@@ -155,18 +157,30 @@ class KnowledgeBase:
     async def refresh(self, *, reconcile: bool = False) -> Snapshot:
         """Load the newest generation; bring Chroma in line with SQL the first time and on `reconcile`."""
         async with self._refreshing:
-            self._checked = self._clock()
+            started = self._checked = self._clock()
             name, generation = await self._newest()
             held = self._snapshot
             if held is not None and (held.collection, held.generation) == (name, generation):
                 if reconcile or self._repair:
                     await self._reconcile(held, exactly=reconcile)
                 return held
-            snapshot = await asyncio.to_thread(make_snapshot, name, await self.store.contents(name))
+            # Vectors of another model say nothing about questions embedded with this one.
+            usable = name == await self.collection()
+            contents = await self.store.contents(name)
+            snapshot = await asyncio.to_thread(make_snapshot, name, contents, vectors=usable)
             if reconcile or self._repair or held is None or held.collection != name:
                 await self._reconcile(snapshot, exactly=reconcile)
             self._snapshot = snapshot
+            # While a sync commits batch after batch, reloading takes a tenth of the time at most.
+            self._pause = max(CHECK_SECONDS, _REST * (self._clock() - started))
             return snapshot
+
+    async def _refresh_quietly(self) -> None:
+        """Refresh in the background: a failure is logged, and what is in memory goes on answering."""
+        try:
+            await self.refresh()
+        except Exception:  # noqa: BLE001 - the edge of a background task; it is logged, and tried again
+            _log.exception("the knowledge base could not be refreshed")
 
     async def _newest(self) -> tuple[str, int]:
         """Return the collection to search and its generation.
@@ -183,9 +197,9 @@ class KnowledgeBase:
         """Return the snapshot to search; a newer generation is loaded in the background."""
         if self._snapshot is None:
             return await self.refresh()
-        if self._clock() - self._checked > CHECK_SECONDS and not self._refreshing.locked():
+        if self._clock() - self._checked > self._pause and not self._refreshing.locked():
             self._checked = self._clock()
-            self._background = asyncio.create_task(self.refresh())
+            self._background = asyncio.create_task(self._refresh_quietly())
         return self._snapshot
 
     async def _open_index(self) -> None:

@@ -5,7 +5,7 @@ generation, and reads no SQL. A passage costs about three kilobytes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,18 +53,18 @@ class Snapshot:
         return embedded_text(self.document(row).title, passage.heading, passage.text)
 
 
-def make_snapshot(collection: str, contents: Contents) -> Snapshot:
-    """Build the snapshot of `contents`; blocks for about a second per ten thousand passages."""
+def make_snapshot(collection: str, contents: Contents, *, vectors: bool = True) -> Snapshot:
+    """Build the snapshot of `contents`, with their `vectors` or for a search by words alone; blocks."""
     document_of = np.asarray(contents.document_of, dtype=np.intp)
     size = len(contents.passages)
     return Snapshot(
         collection=collection,
         generation=contents.generation,
         documents=contents.documents,
-        passages=contents.passages,
+        passages=tuple(replace(passage, vector=None) for passage in contents.passages),
         document_of=document_of,
-        vectors=from_bytes([passage.vector for passage in contents.passages]),
-        title_vectors=from_bytes([document.title_vector for document in contents.documents]),
+        vectors=from_bytes([passage.vector for passage in contents.passages]) if vectors else None,
+        title_vectors=from_bytes([document.title_vector for document in contents.documents]) if vectors else None,
         lexical=LexicalIndex(_searched(contents)),
         row_of={passage.id: row for row, passage in enumerate(contents.passages)},
         reference=np.unique(np.linspace(0, size - 1, min(size, _REFERENCE_SIZE)).astype(np.intp)),

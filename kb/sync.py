@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from kb import load
-from kb.documents import Document, EmptyDocumentError, Failure, OnProgress, Progress, SourceError, SyncReport
+from kb.documents import Document, EmptySourceError, Failure, OnProgress, Progress, SourceError, SyncReport
 from kb.index import IndexUnavailableError
 from kb.load import Found
 from kb.search import KnowledgeBase
@@ -77,33 +77,42 @@ async def sync(
     return replace(report, passages=passages, seconds=clock() - started)
 
 
-def make_plan(sources: Iterable[str | Path], known: dict[str, Known], *, prune: bool = False) -> Plan:
+def make_plan(sources: Iterable[str | Path], known: Mapping[str, Known], *, prune: bool = False) -> Plan:
     """Compare the files of `sources` with what is `known`; blocks."""
     plan = Plan()
-    roots: set[str] = set()
+    read: set[str] = set()
     seen: set[str] = set()
-    for source in sources:
-        root = str(source)
+    for source in dict.fromkeys(map(str, sources)):
         try:
-            path = load.root_of(source)
-            root = str(path)
-            if root in roots:
-                continue
-            roots.add(root)
-            found = load.find(path)
+            root = load.root_of(source)
         except SourceError as error:
-            plan.failed.append(Failure(str(source), str(error)))
-            if not Path(root).exists():
-                plan.lost_roots.add(str(Path(root).expanduser().resolve()))
+            plan.failed.append(Failure(source, str(error)))
+            plan.lost_roots.add(str(Path(source).expanduser().resolve()))
             continue
-        for file in found:
-            seen.add(_consider(plan, file, path, known, seen))
-    kept_roots = plan.lost_roots if prune else {one.root for one in known.values()} - roots
-    plan.removed += [id_ for id_, one in known.items() if id_ not in seen and one.root not in kept_roots]
+        if str(root) not in read:
+            read.add(str(root))
+            seen |= _consider_all(plan, root, known, seen)
+    kept = plan.lost_roots if prune else {one.root for one in known.values()} - (read - plan.lost_roots)
+    plan.removed += [id_ for id_, one in known.items() if id_ not in seen and one.root not in kept]
     return plan
 
 
-def _consider(plan: Plan, file: Found, root: Path, known: dict[str, Known], seen: set[str]) -> str:
+def _consider_all(plan: Plan, root: Path, known: Mapping[str, Known], seen: set[str]) -> set[str]:
+    """Put every file of a source into the plan and return `seen` with their ids."""
+    try:
+        found = load.find(root)
+    except SourceError as error:
+        plan.failed.append(Failure(str(root), str(error)))
+        if not isinstance(error, EmptySourceError):
+            plan.lost_roots.add(str(root))
+        return seen
+    ids = set(seen)
+    for file in found:
+        ids.add(_consider(plan, file, root, known, ids))
+    return ids
+
+
+def _consider(plan: Plan, file: Found, root: Path, known: Mapping[str, Known], seen: set[str]) -> str:
     """Put one file where it belongs in the plan and return its id."""
     id_ = _unique_id(file.id, root, known, seen)
     before = known.get(id_)
@@ -122,7 +131,7 @@ def _consider(plan: Plan, file: Found, root: Path, known: dict[str, Known], seen
     return id_
 
 
-def _unique_id(id_: str, root: Path, known: dict[str, Known], seen: set[str]) -> str:
+def _unique_id(id_: str, root: Path, known: Mapping[str, Known], seen: set[str]) -> str:
     """Return `id_`, with the folder's name in front where another source already has it."""
     digest = hashlib.sha256(str(root).encode()).hexdigest()[:6]
     for candidate in (id_, f"{root.name}/{id_}", f"{root.name}-{digest}/{id_}"):
@@ -162,7 +171,7 @@ class _Run:
         plan = await asyncio.to_thread(make_plan, sources, known, prune=prune)
         self._failed = plan.failed
         await self._write([*plan.added, *plan.changed])
-        if carried and not prune:
+        if carried:
             await self._carry_over(older[0], plan.lost_roots, known)
         removed = [*plan.removed, *(id_ for id_ in self._emptied if id_ in known)]
         if removed:
@@ -205,7 +214,7 @@ class _Run:
             except SourceError as error:
                 self._failed.append(Failure(task.found.source, str(error)))
                 self._left_out.add(task.id)
-                if isinstance(error, EmptyDocumentError):
+                if isinstance(error, EmptySourceError):
                     self._emptied.append(task.id)
             if sum(len(parsed.pieces) for parsed in batch) >= BATCH_PASSAGES:
                 yield batch

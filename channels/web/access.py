@@ -59,7 +59,7 @@ class Access:
         return await self._store.credentials.issue(kind, subject, self._clock(), lasts=TICKET_SECONDS)
 
     async def redeem(self, request: web.Request, kind: Kind) -> str:
-        """Return whom the ticket in the address is for, and use it up. Raises `Unauthorised`, or 403 for a foreign page."""
+        """Return whom the address' ticket is for, and use it up. Raises `Unauthorised`, or 403 for a foreign page."""
         self.check_origin(request)
         subject = await self._store.credentials.redeem(kind, request.query.get("ticket", ""), self._clock())
         if subject is None:

@@ -64,7 +64,7 @@ class Chat:
         return web.json_response({"session_id": session, "token": token}, status=201)
 
     async def post(self, request: web.Request) -> web.Response:
-        """Take a customer's message: 202 once it is stored, or 200 with the replies when the turn is over (`?wait=`)."""
+        """Take a customer's message: 202 once stored, or with `?wait=` 200 and the replies once the turn is over."""
         session = await self._access.session(request)
         self._limit.check("messages", session)
         text = parse.read_text(await _read_fields(request))

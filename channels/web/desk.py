@@ -54,7 +54,7 @@ class WebDesk:
         if state not in get_args(CaseFilter):
             raise parse.BadRequest("bad_state", '"state" is open, resolved or all.')
         names = await self._store.cases.operator_names()
-        found = await self._store.cases.list(cast(CaseFilter, state))
+        found = await self._store.cases.find(cast(CaseFilter, state))
         return web.json_response({"cases": [render.case_line(case, names) for case in found]})
 
     async def case(self, request: web.Request) -> web.Response:

@@ -13,7 +13,9 @@ class TooMany(web.HTTPTooManyRequests):
     """Too many requests; `Retry-After` says when to come back."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(text=f"That was a lot at once. Try again in {seconds} s.", headers={"Retry-After": str(seconds)})
+        super().__init__(
+            text=f"That was a lot at once. Try again in {seconds} s.", headers={"Retry-After": str(seconds)}
+        )
 
 
 class RateLimit:

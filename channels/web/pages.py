@@ -28,6 +28,9 @@ HEADERS = {
 }
 
 
+_NAMES = {"/": "chat.html", "/desk": "desk.html", "/favicon.ico": "favicon.svg"}
+
+
 class Pages:
     """Serves `/`, `/desk` and `/static/`. `config` is asked for what the chat page shows at first."""
 
@@ -39,14 +42,16 @@ class Pages:
     def routes(self) -> Sequence[web.RouteDef]:
         """Return the routes of the pages."""
         return (
-            web.get("/", lambda _: self._page("chat.html")),
-            web.get("/desk", lambda _: self._page("desk.html")),
-            web.get("/favicon.ico", lambda _: self._page("favicon.svg")),
-            web.get("/static/{name}", lambda request: self._page(request.match_info["name"])),
+            web.get("/", self.file),
+            web.get("/desk", self.file),
+            web.get("/favicon.ico", self.file),
+            web.get("/static/{name}", self.file),
             web.get("/api/v1/chat/config", self.config),
         )
 
-    async def _page(self, name: str) -> web.Response:
+    async def file(self, request: web.Request) -> web.Response:
+        """Return a page or one of the files it is made of."""
+        name = request.match_info.get("name") or _NAMES[request.path]
         if name not in self._files:
             raise web.HTTPNotFound(text="There is no such page.")
         kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "text/plain"

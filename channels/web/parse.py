@@ -72,7 +72,7 @@ def parse_message(session: str, text: str, idempotency_key: str | None) -> Inbou
 def parse_action(case: CaseId, data: dict[str, Any], operator: Operator, idempotency_key: str | None) -> DeskEvent:
     """Return an operator's action on a case. Raises `BadRequest`."""
     try:
-        action = DeskAction(data.get("action"))
+        action = DeskAction(str(data.get("action")))
     except ValueError:
         known = ", ".join(DeskAction)
         raise BadRequest("unknown_action", f'"action" must be one of: {known}.') from None

@@ -15,7 +15,7 @@ from openai import OpenAIError
 from core import wording
 from core.agent import sentences
 from core.agent.history import ThreadHistory
-from core.agent.middleware import Exhausted, Fence
+from core.agent.middleware import ExhaustedError, Fence
 from core.agent.notebook import Notebook
 from core.agent.phrases import is_greeting, is_thanks, promises_person, wants_person
 from core.agent.providers import Provider, describe
@@ -104,7 +104,7 @@ class _Run:
             tools=make_tools(notebook, assistant.knowledge),
             context_providers=[ThreadHistory(self._turn)],
             middleware=[Fence(notebook, self._voice, most_calls=MOST_CALLS)],
-            default_options=assistant.provider.options,
+            default_options=assistant.provider.options,  # type: ignore[arg-type]  # as each client names them
         )
         asked = Message("user", [self._turn.question[:MOST_QUESTION]])
         try:
@@ -113,7 +113,7 @@ class _Run:
                 await self._speak()
         except MiddlewareFailure as failure:
             cause = failure.__cause__
-            if isinstance(cause, Exhausted):
+            if isinstance(cause, ExhaustedError):
                 raise _HandOff(HandoffReason.MODEL_EXHAUSTED, str(cause)) from None
             raise cause or failure from None
         except (AgentFrameworkException, OpenAIError) as error:
@@ -196,4 +196,3 @@ class _Run:
             trace=tuple(self._notebook.trace),
             facts=tuple(self._notebook.facts),
         )
-

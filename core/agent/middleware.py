@@ -18,7 +18,7 @@ from core.errors import Superseded, TemporaryError, ThreadlineError
 from core.turn import Voice
 
 
-class Exhausted(ThreadlineError):
+class ExhaustedError(ThreadlineError):
     """The run used up its tool calls without coming to an answer."""
 
 
@@ -34,7 +34,9 @@ class Fence(FunctionMiddleware):
         """Run one tool call behind the fence."""
         self._notebook.calls += 1
         if self._notebook.calls > self._most_calls:
-            raise MiddlewareFailure("too many tool calls") from Exhausted(f"more than {self._most_calls} tool calls")
+            raise MiddlewareFailure("too many tool calls") from ExhaustedError(
+                f"more than {self._most_calls} tool calls"
+            )
         try:
             await self._voice.check()
             await call_next()

@@ -40,9 +40,9 @@ class Notebook:
         """Note what a search for `query` found; the most confident one stays as the run's grounding."""
         if not self.best.passages or grounding.confidence > self.best.confidence:
             self.best = grounding
-        titles = "; ".join(dict.fromkeys(passage.title for passage in grounding.passages[:3]))
-        detail = f"“{_short(query)}”: confidence {grounding.confidence:.2f}, needed {self.floor:.2f}. {titles or 'Nothing found'}"
-        self.trace.append(TraceStep("Searched the knowledge base", detail))
+        titles = "; ".join(dict.fromkeys(passage.title for passage in grounding.passages[:3])) or "Nothing found"
+        sure = f"confidence {grounding.confidence:.2f}, needed {self.floor:.2f}"
+        self.trace.append(TraceStep("Searched the knowledge base", f"“{_short(query)}”: {sure}. {titles}"))
 
     def end(self, outcome: Outcome, detail: str) -> None:
         """Ask for an ending; asking again changes nothing."""

@@ -84,7 +84,9 @@ async def ping(provider: Provider, *, seconds: float = 15.0) -> str:
     """Ask the model for one word; returns '' if it answered, else what went wrong."""
     try:
         async with asyncio.timeout(seconds):
-            await provider.client.get_response([Message("user", ["Answer with the word: ready"])], options=provider.options)
+            await provider.client.get_response(
+                [Message("user", ["Answer with the word: ready"])], options=provider.options
+            )
     except TimeoutError:
         return f"no answer within {seconds:g} s"
     except (AgentFrameworkException, OpenAIError) as error:

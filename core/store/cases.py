@@ -26,7 +26,7 @@ class Cases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(self, which: CaseFilter) -> "list[Case]":
+    async def find(self, which: CaseFilter) -> list[Case]:
         """Return the newest `MOST_LISTED` cases, those opened last first."""
         query = select(cases).order_by(cases.c.number.desc()).limit(MOST_LISTED)
         if which != "all":
@@ -43,7 +43,7 @@ class Cases:
                 raise LookupError(f"no case {case}")
             return (await self._with_threads(connection, rows))[0]
 
-    async def changed_since(self, moment: float) -> "list[tuple[CaseId, float]]":
+    async def changed_since(self, moment: float) -> list[tuple[CaseId, float]]:
         """Return the ids of cases changed after `moment` and when, the earliest change first."""
         async with self._database.reading() as connection:
             rows = await connection.execute(
@@ -54,7 +54,7 @@ class Cases:
             )
             return [(CaseId(row.id), row.updated_at) for row in rows]
 
-    async def messages(self, case: Case) -> "Sequence[Message]":
+    async def messages(self, case: Case) -> Sequence[Message]:
         """Return the whole transcript of the case's thread, notes included."""
         async with self._database.reading() as connection:
             return await threads.read_messages(connection, case.thread.id)
@@ -64,7 +64,7 @@ class Cases:
         async with self._database.reading() as connection:
             return {OperatorId(row.id): row.name for row in await connection.execute(select(operators))}
 
-    async def _with_threads(self, connection: AsyncConnection, rows: "Sequence[Row[Any]]") -> "list[Case]":
+    async def _with_threads(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Case]:
         ids = {row.thread_id for row in rows}
         found = await connection.execute(select(threads_table).where(threads_table.c.id.in_(ids)))
         of = {row.id: threads.to_thread(row) for row in found}

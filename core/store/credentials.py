@@ -71,7 +71,9 @@ class Credentials:
     async def subject(self, kind: Kind, token: str, now: float) -> str | None:
         """Return whom `token` speaks for, or None if it is unknown, of another kind, expired or revoked."""
         async with self._database.reading() as connection:
-            return await connection.scalar(select(credentials.c.subject).where(*self._good(kind, token, now)))
+            query = select(credentials.c.subject).where(*self._good(kind, token, now))
+            subject: str | None = await connection.scalar(query)
+            return subject
 
     async def exists(self, kind: Kind, subject: str) -> bool:
         """Whether a token of `kind` was ever issued for `subject`."""
@@ -88,7 +90,8 @@ class Credentials:
         """As `subject`, and the token is used up: of two redeemers one gets None."""
         async with self._database.writing("credentials.redeem") as connection:
             used = update(credentials).where(*self._good(kind, token, now)).values(revoked_at=now)
-            return await connection.scalar(used.returning(credentials.c.subject))
+            subject: str | None = await connection.scalar(used.returning(credentials.c.subject))
+            return subject
 
     def _good(self, kind: Kind, token: str, now: float) -> tuple[ColumnElement[bool], ...]:
         return (
@@ -104,7 +107,7 @@ class Credentials:
             await connection.execute(delete(credentials).where(credentials.c.expires_at < before))
 
     async def add_operator(self, name: str, now: float, *, token: str = "") -> tuple[Operator, str]:
-        """Make an operator, or a new token for one of that name who has none left; returns the token, never shown again.
+        """Make an operator, or a new token for one who has none left; the token is never shown again.
 
         Raises `SetupError` if an operator of that name holds a token.
         """

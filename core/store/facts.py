@@ -1,7 +1,6 @@
 """What the bot was told to remember about a customer; one customer's facts never reach another's threads."""
 
 from sqlalchemy import insert, select
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.ids import new_id

@@ -32,7 +32,7 @@ class Lease:
     @property
     def was_dropped(self) -> bool:
         """Whether an earlier holder vanished with the row in hand: what it had begun may have happened."""
-        return self.attempts - 1 > self.row.retries
+        return self.attempts - 1 > int(self.row.retries)
 
 
 def backoff(attempts: int) -> float:
@@ -55,9 +55,7 @@ async def claim(
     its columns. One statement; on PostgreSQL other workers' rows are skipped.
     """
     earlier = table.alias("earlier")
-    lane_is_busy = exists().where(
-        earlier.c.lane == table.c.lane, earlier.c.n < table.c.n, earlier.c.state == WAITING
-    )
+    lane_is_busy = exists().where(earlier.c.lane == table.c.lane, earlier.c.n < table.c.n, earlier.c.state == WAITING)
     source = table.join(*join) if join else table
     head = (
         select(table.c.n)

@@ -4,7 +4,6 @@
 event again gives the first receipt back.
 """
 
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,13 +163,9 @@ class Receipts:
             await leases.finish(connection, lease, FAILED, now, error=error)
 
     async def drop_raw(self, before: float) -> int:
-        """Forget the platforms' raw payloads of receipts finished before `before`; the receipts stay. Returns how many."""
+        """Forget the raw payloads of receipts finished before `before`, and say how many; the receipts stay."""
         async with self._database.writing("receipts.drop_raw") as connection:
             done = await connection.execute(
-                update(receipts)
-                .where(receipts.c.finished_at < before, receipts.c.raw.is_not(None))
-                .values(raw=None)
+                update(receipts).where(receipts.c.finished_at < before, receipts.c.raw.is_not(None)).values(raw=None)
             )
         return done.rowcount
-
-

@@ -32,7 +32,7 @@ ID = String(40)
 NAME = String(200)
 
 
-def work(name: str, *columns: "Column[object] | UniqueConstraint") -> Table:
+def work(name: str, *columns: "Column[object] | UniqueConstraint | Index") -> Table:
     """A table of leased work: `n` gives the order, `lane` the rows that wait for one another.
 
     `state` is 'waiting' until the row is finished; it is leased while `lease_until` lies ahead.

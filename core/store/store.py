@@ -1,5 +1,7 @@
 """Everything that is stored, behind one name. `bot.bootstrap` opens it; tests open the same one."""
 
+from sqlalchemy import func, select
+
 from core.ids import ThreadId, ThreadKey
 from core.messages import Message
 from core.store import leases, threads
@@ -12,7 +14,6 @@ from core.store.runs import Runs
 from core.store.schema import deliveries, receipts, runs
 from core.store.schema import threads as threads_table
 from core.thread import Thread
-from sqlalchemy import func, select
 
 
 class Store:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.decide import Decision, decide
 from core.effects import CloseCase, Effect, OpenCase, Post, Remember, ShowCard, StartRun, SupersedeRun, SupersedeSends
-from core.events import Event
+from core.events import Event, HandoffReason
 from core.ids import CaseId, MessageId, RunId, ThreadId, ThreadKey, new_id
 from core.messages import Author, Message
 from core.store import facts
@@ -243,14 +243,12 @@ class _Writer:
 
     async def _open_case(self, effect: OpenCase) -> None:
         said = await read_messages(self._connection, self._thread.id)
-        reason = effect.result.reason
-        assert reason is not None
         await self._connection.execute(
             insert(cases).values(
                 id=effect.case,
                 thread_id=self._thread.id,
                 state="open",
-                reason=reason.value,
+                reason=effect.result.reason or HandoffReason.INTERNAL_ERROR,
                 summary=summarise(said),
                 result=dump_result(effect.result),
                 opened_at=self._now,

@@ -29,7 +29,7 @@ function section(title, id, ...content) {
 function why(one) {
   return section("Why it is here", "reason",
     el("p", { class: "reason", data: { reason: one.reason }, dir: "auto", text: one.reason_text || one.reason || "" }),
-    one.detail ? el("p", { class: "soft", dir: "auto", text: one.detail }) : "",
+    one.detail && one.detail !== one.reason_text ? el("p", { class: "soft", dir: "auto", text: one.detail }) : "",
     one.question ? el("blockquote", { class: "question", dir: "auto", text: one.question }) : "");
 }
 

@@ -27,9 +27,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 def newest() -> str:
     """Return the revision this program needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 async def current(database: Database) -> str | None:

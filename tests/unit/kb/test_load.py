@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.documents import Document, EmptyDocumentError, SourceError
+from kb.documents import Document, EmptySourceError, SourceError
 from kb.load import MAX_FILE_BYTES, find, parse, read, root_of
 
 
@@ -110,9 +110,9 @@ def test_what_cannot_be_used_says_why(tmp_path: Path) -> None:
     assert "UTF-8" in reason_for(tmp_path, "latin.md", "Größe".encode("latin-1"))
     assert "UTF-8" in reason_for(tmp_path, "wide.md", "text".encode("utf-16"))
     assert "larger than 5 MB" in reason_for(tmp_path, "huge.md", b"a" * (MAX_FILE_BYTES + 1))
-    with pytest.raises(EmptyDocumentError):
+    with pytest.raises(EmptySourceError):
         load_one(tmp_path, "empty.md", "  \n\n")
-    with pytest.raises(EmptyDocumentError):
+    with pytest.raises(EmptySourceError):
         load_one(tmp_path, "empty.html", "<html></html>")
 
 
