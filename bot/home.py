@@ -89,9 +89,12 @@ class Home:
         """Return the process that serves this HOME, or None."""
         try:
             serving = Serving(**json.loads((self.path / "serve.json").read_text()))
-            os.kill(serving.pid, 0)
-        except PermissionError:  # alive, another user's
-            return serving
         except (OSError, ValueError, TypeError):
             return None
-        return serving
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return serving
+        lock.release()  # the note was left behind by a process that was killed
+        return None

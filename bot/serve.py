@@ -12,7 +12,8 @@ from bot.http import listen, make_application
 from bot.settings import Settings
 from core.errors import SetupError
 
-OWNER = "Owner"
+OWNER = "Support"
+"""The owner's name as an operator: customers read it when the owner answers."""
 
 
 async def serve(settings: Settings, say: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 def configure_logging(level: str) -> None:
-    """Send our log, and the libraries' warnings, to standard error."""
+    """Send our log, and the libraries' warnings, to standard error. A traceback never shows the values of locals."""
     people = sys.stderr.isatty()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -19,8 +19,11 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[
             *shared,
-            *([] if people else [structlog.processors.format_exc_info]),  # text, never the values of locals
-            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(),
+            *([] if people else [structlog.processors.format_exc_info]),
+            # rich's tracebacks show locals (a customer's words, a key) and hold up the event loop for seconds
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if people
+            else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -8,6 +8,7 @@ where people see it.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 
@@ -17,8 +18,8 @@ from core.agent.assistant import Assistant
 from core.bell import DELIVERIES, DESK, RECEIPTS, RUNS, Bell
 from core.decide import Decision
 from core.delivery import DeliveryState, Part
-from core.effects import SupersedeRun
-from core.errors import PermanentError, Superseded, TemporaryError
+from core.effects import Post, ShowCard, StartRun, SupersedeRun
+from core.errors import PermanentError, Superseded, TemporaryError, ThreadlineError
 from core.events import HandoffReason, Outcome, RunResult
 from core.ids import ThreadId
 from core.store.inbox import Clock
@@ -87,21 +88,25 @@ class Worker:
     async def _turn(self, loop: _Loop) -> None:
         """One loop: claim what is free to claim, work it, wait for the bell."""
         running: set[asyncio.Task[None]] = set()
+        behind = False  # whether rows may wait for one that is being worked
         with self._bell.listen(loop.topic) as ear:
+
+            def done(task: asyncio.Task[None]) -> None:
+                running.discard(task)
+                self._tasks.pop(task.get_name(), None)
+                if behind:
+                    ear.ring()
+
             while True:
-                claimed = await self._claim(loop, SLOTS[loop.topic] - len(running))
+                await ear.wait(POLL_SECONDS)
+                free = SLOTS[loop.topic] - len(running)
+                claimed = await self._claim(loop, free)
+                behind = bool(running) or len(claimed) == free or any(lease.followed for lease in claimed)
                 for lease in claimed:
                     task = asyncio.create_task(self._guard(loop, lease), name=lease.id)
                     running.add(task)
                     self._tasks[lease.id] = task
-                    task.add_done_callback(running.discard)
-                    task.add_done_callback(self._forget)
-                    task.add_done_callback(lambda _: ear.ring())  # the next of its lane may be free now
-                if not claimed:
-                    await ear.wait(POLL_SECONDS)
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task.get_name(), None)
+                    task.add_done_callback(done)
 
     async def _claim(self, loop: _Loop, free: int) -> list[Lease]:
         self._metrics.beat.labels(loop.topic).set(self._clock())
@@ -152,8 +157,10 @@ class Worker:
                     await self._store.runs.retry(lease, now + backoff(lease.attempts), reason)
                 case (topic, False) if topic == RUNS:
                     await self._end_run(lease, _internal_error(reason))
-                case _:  # a part that may have gone out is never sent blindly again
-                    await self._store.deliveries.finish(lease, DeliveryState.UNKNOWN, now, error=reason)
+                case (_, True):
+                    await self._store.deliveries.retry(lease, now + backoff(lease.attempts), reason)
+                case _:
+                    await self._store.deliveries.finish(lease, DeliveryState.FAILED, now, error=reason)
         except Superseded:
             return
         except Exception:  # the edge of the process: the lease runs out and the row is claimed again
@@ -167,10 +174,16 @@ class Worker:
 
     def _announce(self, thread: ThreadId, decision: Decision | None) -> None:
         """Wake whoever has something to do now, and stop the runs that no longer count."""
+        self._bell.ring(thread)
         for effect in decision.effects if decision else ():
-            if isinstance(effect, SupersedeRun) and effect.run in self._tasks:
-                self._tasks[effect.run].cancel()
-        self._bell.ring(thread, RUNS, DELIVERIES)
+            match effect:
+                case SupersedeRun():
+                    if effect.run in self._tasks:
+                        self._tasks[effect.run].cancel()
+                case StartRun():
+                    self._bell.ring(RUNS)
+                case Post() | ShowCard():
+                    self._bell.ring(DELIVERIES)
 
     async def _answer(self, lease: Lease) -> None:
         assistant = await self._assistant()
@@ -188,13 +201,10 @@ class Worker:
         self._announce(ThreadId(lease.row.lane), decision)
 
     async def _deliver(self, lease: Lease) -> None:
+        """Send one part. Whatever fails before the sending may be tried again; after it, nothing is repeated blindly."""
         part = await self._store.deliveries.part(lease)
-        channel = self._desk if part.kind == "card" else self._channels.get(part.thread.key.channel)
         try:
-            if lease.was_dropped and not (channel and channel.deduplicates):
-                sent = Sent(DeliveryState.UNKNOWN, error="The program stopped while this was on its way.")
-            else:
-                sent = await self._send(part)
+            sent = await self._send(lease, part)
         except TemporaryError as away:
             if lease.attempts < MOST_ATTEMPTS[DELIVERIES]:
                 again = self._clock() + (away.retry_after or backoff(lease.attempts))
@@ -203,19 +213,33 @@ class Worker:
             sent = Sent(DeliveryState.FAILED, error=str(away))
         except PermanentError as refused:
             sent = Sent(DeliveryState.FAILED, error=str(refused))
-        await self._store.deliveries.finish(
-            lease, sent.state, self._clock(), platform_id=sent.platform_id, error=sent.error
-        )
+        try:
+            await self._store.deliveries.finish(
+                lease, sent.state, self._clock(), platform_id=sent.platform_id, error=sent.error
+            )
+        except TemporaryError:  # it went out, and the lease runs out: the next holder sees that it was dropped
+            log.exception("delivery_not_stored", delivery=part.id, state=sent.state.value)
+            return
         self._metrics.deliveries.labels(sent.state.value).inc()
         self._bell.ring(DESK)
 
-    async def _send(self, part: Part) -> Sent:
-        if part.kind == "card":
-            return await self._desk.show_card(part)
-        channel = self._channels.get(part.thread.key.channel)
+    async def _send(self, lease: Lease, part: Part) -> Sent:
+        channel = self._desk if part.kind == "card" else self._channels.get(part.thread.key.channel)
         if channel is None:
             raise TemporaryError(f"The channel {part.thread.key.channel!r} is not configured here.", retry_after=60)
-        return await channel.send(part)
+        if lease.was_dropped and not channel.deduplicates:
+            return Sent(DeliveryState.UNKNOWN, error="The program stopped while this was on its way.")
+        try:
+            if isinstance(channel, Desk) and part.kind == "card":
+                return await channel.show_card(part)
+            return await cast(Channel, channel).send(part)
+        except ThreadlineError:
+            raise
+        except Exception as error:  # the edge to a platform: what its SDK raised says nothing about the outcome
+            log.exception("send_failed", delivery=part.id, channel=part.thread.key.channel)
+            if channel.deduplicates:
+                raise TemporaryError(str(error)) from error
+            return Sent(DeliveryState.UNKNOWN, error=f"{type(error).__name__}: {error}"[:300])
 
 
 class _RunVoice:

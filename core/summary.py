@@ -7,15 +7,20 @@ from core.messages import Author, Message
 _SHOWN = 280
 
 
-def summarise(messages: Sequence[Message]) -> str:
-    """Return the customer's latest words, shortened, and how long the conversation has been; '' for no messages."""
+def summarise(messages: Sequence[Message], question: str = "") -> str:
+    """Return what the customer wants, shortened, and how long they have been at it; '' if they said nothing.
+
+    `question` is what the run took for the question; without it, the customer's latest words are.
+    """
     asked = [message.text for message in messages if message.author is Author.CUSTOMER]
     if not asked:
         return ""
-    latest = " ".join(asked[-1].split())
-    if len(latest) > _SHOWN:
-        latest = latest[: _SHOWN - 1].rsplit(" ", 1)[0] + "…"
-    if len(asked) == 1:
-        return latest
-    first = " ".join(asked[0].split())[:80]
-    return f"{latest}\n({len(asked)} messages from the customer; the first was: “{first}”)"
+    summary = _short(question or asked[-1], _SHOWN)
+    if len(asked) == 1 or asked[0] == question:
+        return summary
+    return f"{summary}\n({len(asked)} messages from the customer; the first was: “{_short(asked[0], 80)}”)"
+
+
+def _short(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + "…"

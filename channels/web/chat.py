@@ -123,7 +123,7 @@ class _View:
         self._key = parse.session_key(session)
         self._after = after
         self._seq = 0
-        self._status: Mapping[str, Any] = {"owner": "bot", "operator": None, "typing": False}
+        self._status: Mapping[str, Any] = {}
         self._partial = ""
 
     async def follow(self, bell: Bell) -> None:
@@ -153,9 +153,9 @@ class _View:
             self._partial = partial
             await self._send({"type": "partial", "text": partial})
         status = render.status(thread, await self._store.cases.operator_names() if thread.owner.operator else {})
-        if status["typing"] != self._status["typing"]:
+        if status["typing"] != self._status.get("typing"):
             await self._send({"type": "typing", "on": status["typing"]})
-        if status["owner"] != self._status["owner"] or status["operator"] != self._status["operator"]:
+        if [status["owner"], status["operator"]] != [self._status.get("owner"), self._status.get("operator")]:
             await self._send({"type": "owner", "owner": status["owner"], "operator": status["operator"]})
         self._status = status
 

@@ -69,6 +69,7 @@ class _Run:
         self._turn = turn
         self._voice = voice
         self._notebook = Notebook(assistant.floor)
+        self._question = turn.question
         self._text = ""
         self._spoken = ""
         self._finished: str | None = None
@@ -90,6 +91,7 @@ class _Run:
             return
         earlier = [m.text for m in self._turn.history if m.author == "customer" and not wants_person(m.text)]
         about = earlier[-1] if earlier else self._turn.question
+        self._question = about
         try:
             self._notebook.found(about, await self._assistant.knowledge.search(about, k=5))
         except TemporaryError as away:
@@ -191,7 +193,7 @@ class _Run:
             citations,
             reason=reason,
             detail=detail,
-            question=self._turn.question,
+            question=self._question,
             grounding=self._notebook.best,
             trace=tuple(self._notebook.trace),
             facts=tuple(self._notebook.facts),

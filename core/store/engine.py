@@ -72,7 +72,10 @@ class Database:
         self.faults = faults or FaultPoints()
         if self.is_sqlite:
             self.engine = create_async_engine(
-                self.url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, poolclass=AsyncAdaptedQueuePool
+                self.url,
+                connect_args={"timeout": SQLITE_BUSY_SECONDS},
+                poolclass=AsyncAdaptedQueuePool,
+                pool_reset_on_return=None,  # every transaction here is ended by its block
             )
             _prepare_sqlite(self.engine)
         else:

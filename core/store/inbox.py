@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from core.bell import DESK, RECEIPTS, Bell
-from core.ids import MessageId, ThreadId
 from core.messages import DeskEvent, InboundMessage, Message
 from core.store.receipts import Receipt
 from core.store.store import Store
@@ -43,22 +42,7 @@ class Inbox:
     async def replies(self, receipt: Receipt, seconds: float) -> list[Message] | None:
         """Return what was said to the customer after this message, once its turn is over; None if that takes longer."""
 
-        async def look() -> list[Message] | None:
-            found = await self._store.receipts.get(receipt.id)
-            if not found.settled:
-                return None
-            return await self._turn_over(receipt.thread, receipt.message)
-
-        return await self._watch(look, seconds, receipt.thread)
-
-    async def _turn_over(self, thread: ThreadId, message: MessageId) -> list[Message] | None:
-        said = await self._store.messages(thread)
-        asked = next((m.seq for m in said if m.id == message), None)
-        if asked is None:
-            return []  # ignored, or given up: nothing will follow
-        if (await self._store.thread(thread)).turn_over_up_to < asked:
-            return None
-        return [m for m in said if m.seq > asked and m.for_customer and m.author != "customer"]
+        return await self._watch(lambda: self._store.receipts.replies(receipt), seconds, receipt.thread)
 
     async def _watch(self, look: Callable[[], Awaitable[T | None]], seconds: float, *topics: str) -> T | None:
         until = time.monotonic() + seconds

@@ -21,13 +21,17 @@ WAITING = "waiting"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A claimed row: `token` proves the claim, `attempts` counts this one too, `row` is the row as claimed."""
+    """A claimed row: `token` proves the claim, `attempts` counts this one too, `row` is the row as claimed.
+
+    `followed`: others of its lane waited behind it at the claim.
+    """
 
     table: Table
     id: str
     token: int
     attempts: int
     row: Row[Any]
+    followed: bool
 
     @property
     def was_dropped(self) -> bool:
@@ -72,6 +76,8 @@ async def claim(
         .with_for_update(skip_locked=True, of=[table, join[0]] if join else [table])
         .cte("head")
     )
+    later = table.alias("later")
+    followed = exists().where(later.c.lane == table.c.lane, later.c.n > table.c.n, later.c.state == WAITING)
     claimed = await connection.execute(
         update(table)
         .where(table.c.n.in_(select(head.c.n)))
@@ -80,10 +86,10 @@ async def claim(
             lease_until=now + LEASE_SECONDS,
             attempts=table.c.attempts + 1,
         )
-        .returning(table)
+        .returning(table, followed.label("followed"))
     )
     rows = sorted(claimed.all(), key=lambda row: row.n)
-    return [Lease(table, row.id, row.lease_token, row.attempts, row) for row in rows]
+    return [Lease(table, row.id, row.lease_token, row.attempts, row, bool(row.followed)) for row in rows]
 
 
 async def _write(connection: AsyncConnection, lease: Lease, values: dict[str, object]) -> None:

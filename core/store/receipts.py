@@ -15,12 +15,12 @@ from core.decide import Decision
 from core.errors import Refused
 from core.events import CustomerSaid, EventFailed, OperatorDid
 from core.ids import MessageId, ReceiptId, ThreadId, ThreadKey, new_id
-from core.messages import DeskEvent, InboundMessage
+from core.messages import Author, DeskEvent, InboundMessage, Message
 from core.store import leases, threads
 from core.store.codec import dump_event, load_event
 from core.store.engine import Database
 from core.store.leases import Lease
-from core.store.schema import cases, receipts
+from core.store.schema import cases, messages, receipts
 
 DONE, IGNORED, REFUSED, FAILED = "done", "ignored", "refused", "failed"
 
@@ -124,6 +124,22 @@ class Receipts:
         """Return the receipt as it is now."""
         async with self._database.reading() as connection:
             return _to_receipt((await connection.execute(select(receipts).where(receipts.c.id == receipt))).one())
+
+    async def replies(self, receipt: Receipt) -> list[Message] | None:
+        """Return what the customer was told after this message, once its turn is over; None until then.
+
+        Of an ignored or failed receipt nothing follows: an empty list.
+        """
+        async with self._database.reading() as connection:
+            thread = await threads.load(connection, receipt.thread)
+            asked = await connection.scalar(select(messages.c.seq).where(messages.c.id == receipt.message))
+            if asked is None:
+                state = await connection.scalar(select(receipts.c.state).where(receipts.c.id == receipt.id))
+                return None if state == leases.WAITING else []
+            if thread.turn_over_up_to < asked:
+                return None
+            said = await threads.read_messages(connection, receipt.thread, after=asked)
+        return [m for m in said if m.for_customer and m.author is not Author.CUSTOMER]
 
     async def claim(self, now: float, limit: int) -> list[Lease]:
         """Claim up to `limit` receipts, in order within each thread."""

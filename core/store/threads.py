@@ -249,7 +249,7 @@ class _Writer:
                 thread_id=self._thread.id,
                 state="open",
                 reason=effect.result.reason or HandoffReason.INTERNAL_ERROR,
-                summary=summarise(said),
+                summary=summarise(said, effect.result.question),
                 result=dump_result(effect.result),
                 opened_at=self._now,
                 updated_at=self._now,

@@ -1,0 +1,10 @@
+"""`make bench`: the figures, as ratios within one run where a machine's speed would blur them."""
+
+import asyncio
+
+from bot.telemetry import configure_logging
+from tests.bench import message
+
+if __name__ == "__main__":
+    configure_logging("error")
+    asyncio.run(message.main())

@@ -1,0 +1,96 @@
+// The main job in a real browser: ask, read the sources, ask for a person, be answered from the desk.
+// Run by tests/scenario/test_browser.py:  node main_job.mjs URL OPERATOR_TOKEN FOLDER_FOR_SCREENSHOTS
+// Any console error, policy violation or failed check ends it with status 1.
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const [url, token, folder] = process.argv.slice(2);
+const FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run",
+  "--disable-component-update", "--disable-sync",
+];
+const problems = [];
+
+/** Open a page in a browser context of its own and collect what its console complains about. */
+async function open(browser, address, viewport) {
+  const page = await (await browser.newContext({ viewport })).newPage();
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) problems.push(`${address}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => problems.push(`${address}: ${error.stack}`));
+  await page.goto(url + address);
+  return page;
+}
+
+const said = (page, author) => page.locator(`#log [data-author=${author}]`);
+const shot = (page, name) => page.screenshot({ path: `${folder}/${name}.png` });
+
+async function send(page, text) {
+  await page.fill("#message", text);
+  await page.keyboard.press("Enter");
+}
+
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+try {
+  const customer = await open(browser, "/", { width: 1280, height: 860 });
+  await customer.waitForSelector(".suggestion");
+  assert.match(await customer.textContent("#notice"), /No language model/);
+  await shot(customer, "chat-empty");
+
+  await send(customer, "How long do I have to return a bike?");
+  await said(customer, "bot").first().waitFor();
+  await customer.locator("#log .source-chip").first().click();
+  assert.ok((await customer.textContent("#source-dialog")).length > 80, "the source opens to its passage");
+  await shot(customer, "chat-source");
+  await customer.keyboard.press("Escape");
+
+  await send(customer, "<img src=x onerror=alert(1)> thanks <b>bold</b>");
+  await said(customer, "customer").nth(1).waitFor();
+  assert.equal(await customer.locator("#log img[src=x], #log .bubble b").count(), 0, "markup in a message is text");
+
+  const operator = await open(browser, `/desk#token=${token}`, { width: 1440, height: 900 });
+  await operator.waitForSelector("#desk:not([hidden])");
+  assert.ok(!operator.url().includes("token="), "the token leaves the address");
+
+  if (!(await customer.locator("#banner").isVisible())) await customer.click("#talk-to-person");
+  await customer.waitForSelector("#banner:not([hidden])");
+  await operator.locator("#case-list .row").first().click();
+  await operator.waitForSelector("#transcript .entry.customer");
+  await shot(operator, "desk-case");
+  await operator.click("#case-actions [data-action=claim]");
+  await customer.waitForSelector("#banner[data-owner=operator]");
+  await operator.fill("#desk-text", "Hello, **Ada** here. You have 30 days.");
+  await operator.dblclick("#desk-send");
+  await said(customer, "operator").first().waitFor();
+  await operator.waitForSelector(".outcome[data-delivery=delivered]");
+  assert.equal(await said(customer, "operator").count(), 1, "a double click sends once");
+
+  await operator.click("#mode-note");
+  await operator.fill("#desk-text", "a secret note");
+  await operator.click("#desk-send");
+  await operator.waitForSelector(".entry.note");
+  await send(customer, "Thank you, Ada");
+  await operator.locator(".entry.customer", { hasText: "Thank you, Ada" }).waitFor();
+  assert.ok(!(await customer.textContent("body")).includes("a secret note"), "a note stays at the desk");
+  await shot(customer, "chat-person");
+  await shot(operator, "desk-answered");
+
+  await customer.reload();
+  await said(customer, "operator").first().waitFor();
+  const ids = await customer.$$eval("#log [data-message-id]", (nodes) => nodes.map((node) => node.dataset.messageId));
+  assert.equal(ids.length, new Set(ids).size, "a reload shows every message once");
+
+  await operator.click("#case-actions [data-action=hand_back]");
+  await customer.waitForSelector("#banner", { state: "hidden" });
+  await send(customer, "How do I charge my e-bike battery?");
+  await customer.locator("#log .source-chip").nth(1).waitFor();
+  await shot(customer, "chat-handed-back");
+
+  const phone = await open(browser, "/", { width: 390, height: 780 });
+  await phone.waitForSelector(".suggestion");
+  await shot(phone, "chat-phone");
+  assert.deepEqual(problems, []);
+  console.log("the main job works in the browser");
+} finally {
+  await browser.close();
+}
