@@ -32,6 +32,7 @@ from core.store.engine import Database, sqlite_url
 from core.store.inbox import Clock, Inbox
 from core.store.migrations import migrate
 from core.store.store import Store
+from kb import rank
 from kb.embed import Embedder
 from kb.search import KnowledgeBase
 
@@ -177,8 +178,6 @@ def open_database(settings: Settings, home: Home) -> Database:
     return Database(url, faults=FaultPoints.parse(settings.fault_point))
 
 
-_FLOORS = {"cautious": 0.65, "balanced": 0.5, "eager": 0.35}
-"""The grounding confidence an answer needs, for each word an owner can choose."""
 _MODEL_FLOOR = 0.5
 """What part of that floor a language model needs: it reads the passages itself before it answers from them."""
 
@@ -186,8 +185,14 @@ _MODEL_FLOOR = 0.5
 def make_assistant(settings: Settings, knowledge: KnowledgeBase, provider: Provider | None = None) -> Assistant:
     """Return the assistant with the configured provider."""
     provider = provider or make_provider(settings)
-    floor = _FLOORS[settings.answer_caution] * (_MODEL_FLOOR if provider.has_model else 1)
-    return Assistant(provider, knowledge, load_instructions(settings.company), floor, settings.run_seconds)
+    return Assistant(
+        provider,
+        knowledge,
+        load_instructions(settings.company),
+        floor=rank.floors()[settings.answer_caution] * (_MODEL_FLOOR if provider.has_model else 1),
+        related_floor=rank.related_floor(),
+        seconds=settings.run_seconds,
+    )
 
 
 def make_provider(settings: Settings) -> Provider:

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 MAX_BODY = 1024 * 1024
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+_BARE = {404: "There is nothing at this address.", 405: "This address does not take that method; see Allow."}
 
 
 def error(code: str, message: str, status: int, headers: dict[str, str] | None = None) -> web.Response:
@@ -37,7 +38,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as http:
         code = http.reason.lower().replace(" ", "_")
         kept = {k: v for k, v in http.headers.items() if k in {"Retry-After", "WWW-Authenticate", "Allow"}}
-        return error(code, http.text or http.reason, http.status, kept)
+        bare = http.text in {None, f"{http.status}: {http.reason}"}  # aiohttp's own, not raised by a handler of ours
+        return error(code, _BARE.get(http.status, f"{http.reason}.") if bare else str(http.text), http.status, kept)
     except TemporaryError as away:
         log.warning("unavailable", path=request.path, error=str(away))
         return error("unavailable", "The service is away for a moment. Try again shortly.", 503, {"Retry-After": "2"})

@@ -201,7 +201,7 @@ class Worker:
         self._announce(ThreadId(lease.row.lane), decision)
 
     async def _deliver(self, lease: Lease) -> None:
-        """Send one part. Whatever fails before the sending may be tried again; after it, nothing is repeated blindly."""
+        """Send one part. What fails before the sending is tried again; after it, nothing is repeated blindly."""
         part = await self._store.deliveries.part(lease)
         try:
             sent = await self._send(lease, part)

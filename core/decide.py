@@ -93,7 +93,8 @@ def _hand_off(thread: Thread, result: RunResult, run: RunId | None) -> Decision:
     case = CaseId(new_id("c"))
     known = _HANDOFF_LINES.get(result.reason) if result.reason else None
     line = Post(Author.SYSTEM, known or wording.HANDED_OFF)
-    spoken = (Post(Author.BOT, result.text, run=run, cut_short=True),) if result.text else ()
+    broken_off = Post(Author.BOT, result.text, citations=result.citations, run=run, cut_short=True)
+    spoken = (broken_off,) if result.text else ()
     thread = replace(
         thread,
         owner=DESK,

@@ -12,6 +12,8 @@ import re
 import shutil
 import threading
 from collections.abc import Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,13 +141,16 @@ class DenseIndex:
         from chromadb.config import Settings
 
         address = urlsplit(self._url or "")
+        secure = address.scheme == "https"
+        host, port = address.hostname or "localhost", address.port or (443 if secure else 8000)
+        _heartbeat(host, port, secure=secure)
         client = chromadb.HttpClient(
-            host=address.hostname or "localhost",
-            port=address.port or (443 if address.scheme == "https" else 8000),
-            ssl=address.scheme == "https",
+            host=host,
+            port=port,
+            ssl=secure,
             settings=Settings(_env_file=None, anonymized_telemetry=False),  # type: ignore[call-arg]
         )
-        if (session := _http_session(client)) is not None:
+        for session in _http_sessions(client):
             session.timeout = _SERVER_SECONDS
         return client
 
@@ -154,9 +159,9 @@ class DenseIndex:
         self._opened = False
         self._collections.clear()
         if client is not None:
-            session = _http_session(client)
+            sessions = _http_sessions(client)
             client.close()
-            if session is not None:
+            for session in sessions:
                 session.close()
         self._lock.release()
 
@@ -207,6 +212,17 @@ class DenseIndex:
             raise IndexUnavailableError(f"Chroma ({where}): {type(error).__name__}: {error}") from error
 
 
-def _http_session(client: Any) -> Any:
-    """Return the httpx client inside Chroma 1.5's: it has no time limit, and `close()` leaves it open."""
-    return getattr(getattr(client, "_server", None), "_session", None)
+def _http_sessions(client: Any) -> list[Any]:
+    """Return the httpx clients inside Chroma 1.5's: they have no time limit, and `close()` leaves them open."""
+    servers = [getattr(one, "_server", None) for one in (client, getattr(client, "_admin_client", None))]
+    sessions = [getattr(server, "_session", None) for server in servers]
+    return [session for session in sessions if session is not None]
+
+
+def _heartbeat(host: str, port: int, *, secure: bool) -> None:
+    """Raise unless a Chroma server answers; a client that fails while it connects leaves its socket open."""
+    connection = (HTTPSConnection if secure else HTTPConnection)(host, port, timeout=_SERVER_SECONDS)
+    with contextlib.closing(connection):
+        connection.request("GET", "/api/v2/heartbeat")
+        if (status := connection.getresponse().status) != HTTPStatus.OK:
+            raise ConnectionError(f"the server answers its heartbeat with {status}")

@@ -44,13 +44,15 @@ class _HandOff(Exception):  # noqa: N818 (ends the answering, from wherever it i
 class Assistant:
     """Answers turns with one provider and one knowledge base.
 
-    `floor` is the grounding confidence (0..1) an answer needs; `seconds` bounds a run.
+    `floor` is the grounding confidence (0..1) an answer needs, `related_floor` the relatedness below
+    which a question is declined as off topic; `seconds` bounds a run.
     """
 
     provider: Provider
     knowledge: Knowledge
     instructions: str
     floor: float
+    related_floor: float
     seconds: float = 90.0
 
     async def answer(self, turn: Turn, voice: Voice) -> RunResult:
@@ -68,10 +70,11 @@ class _Run:
         self._assistant = assistant
         self._turn = turn
         self._voice = voice
-        self._notebook = Notebook(assistant.floor)
+        self._notebook = Notebook(assistant.floor, assistant.related_floor)
         self._question = turn.question
         self._text = ""
         self._spoken = ""
+        self._spoken_sources: tuple[Citation, ...] = ()
         self._finished: str | None = None
 
     async def result(self) -> RunResult:
@@ -139,7 +142,7 @@ class _Run:
         if promises_person(ready):
             raise _HandOff(HandoffReason.PROMISED_PERSON)
         if citations and len(ready) > len(self._spoken):
-            self._spoken = ready
+            self._spoken, self._spoken_sources = ready, citations
             await self._voice.say(ready.rstrip())
 
     def _conclude(self) -> RunResult:
@@ -176,7 +179,7 @@ class _Run:
 
     def _handed_off(self, reason: HandoffReason, detail: str) -> RunResult:
         spoken = f"{self._spoken.rstrip()}\n\n{wording.CUT_SHORT}" if self._spoken else ""
-        return self._result(Outcome.HANDED_OFF, spoken, reason=reason, detail=detail)
+        return self._result(Outcome.HANDED_OFF, spoken, self._spoken_sources, reason=reason, detail=detail)
 
     def _result(
         self,

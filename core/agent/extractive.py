@@ -30,7 +30,6 @@ from core.agent.phrases import is_greeting, is_thanks, is_vague
 from core.agent.tools import ASK_BACK, DECLINE, HAND_OFF, SEARCH
 from core.ids import new_id
 
-OFF_TOPIC = 0.25  # relatedness below which a question is taken to be about something else entirely
 _WHOLE = 130  # a passage of up to so many words is quoted whole
 _QUOTED = 110  # the most words quoted from a longer one
 _WORD = re.compile(r"\w+")
@@ -93,7 +92,7 @@ def _conclude(question: str, found: Mapping[str, Any]) -> list[Content]:
     if found["carries_an_answer"]:
         passages = [_Passage(p["number"], p["title"], p["text"]) for p in found["passages"]]
         return [Content.from_text(piece) for piece in sentences.split(quote(question, passages))]
-    if found["relatedness"] < OFF_TOPIC:
+    if not found["is_on_topic"]:
         return [_call(DECLINE, subject=question[:200])]
     return [_call(HAND_OFF, reason="No passage of the knowledge base carries an answer.")]
 

@@ -4,6 +4,7 @@ An ordinary exception here would become a tool error that the model reads and ta
 must end the run is raised as `MiddlewareFailure` with its cause.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from agent_framework import (
@@ -29,9 +30,14 @@ class Fence(FunctionMiddleware):
         self._notebook = notebook
         self._voice = voice
         self._most_calls = most_calls
+        self._in_order = asyncio.Lock()  # agent-framework starts the calls of one turn side by side
 
     async def process(self, context: FunctionInvocationContext, call_next: Callable[[], Awaitable[None]]) -> None:
-        """Run one tool call behind the fence."""
+        """Run one tool call behind the fence, after those before it."""
+        async with self._in_order:
+            await self._process(context, call_next)
+
+    async def _process(self, context: FunctionInvocationContext, call_next: Callable[[], Awaitable[None]]) -> None:
         self._notebook.calls += 1
         if self._notebook.calls > self._most_calls:
             raise MiddlewareFailure("too many tool calls") from ExhaustedError(

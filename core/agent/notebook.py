@@ -21,9 +21,14 @@ class Ending:
 
 @dataclass(slots=True)
 class Notebook:
-    """One run's notes. The first ending asked for counts; `floor` is the confidence that carries an answer."""
+    """One run's notes. The first ending asked for counts.
+
+    `floor` is the confidence that carries an answer, `related_floor` the relatedness below which a
+    question is about something else entirely.
+    """
 
     floor: float
+    related_floor: float
     sources: Sources = field(default_factory=Sources)
     best: Grounding = field(default_factory=Grounding)
     ending: Ending | None = None
@@ -34,7 +39,11 @@ class Notebook:
     @property
     def grounded(self) -> bool:
         """Whether any search found passages that carry an answer."""
-        return bool(self.best.passages) and self.best.confidence >= self.floor
+        return self.carries(self.best)
+
+    def carries(self, grounding: Grounding) -> bool:
+        """Whether `grounding` carries an answer."""
+        return bool(grounding.passages) and grounding.confidence >= self.floor
 
     def found(self, query: str, grounding: Grounding) -> None:
         """Note what a search for `query` found; the most confident one stays as the run's grounding."""

@@ -28,9 +28,9 @@ def make_tools(notebook: Notebook, knowledge: Knowledge) -> list[FunctionTool]:
         notebook.found(query, grounding)
         numbered = notebook.sources.register(grounding.passages)
         found: dict[str, Any] = {
-            "carries_an_answer": bool(grounding.passages) and grounding.confidence >= notebook.floor,
+            "carries_an_answer": notebook.carries(grounding),
+            "is_on_topic": grounding.relatedness >= notebook.related_floor,
             "confidence": round(grounding.confidence, 3),
-            "relatedness": round(grounding.relatedness, 3),
             "passages": [
                 {"number": number, "title": p.title, "heading": p.heading, "text": p.text} for number, p in numbered
             ],

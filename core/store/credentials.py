@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.desk import Operator
@@ -33,6 +34,13 @@ class Kind(StrEnum):
 def digest(token: str) -> str:
     """Return what is stored of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _taken(name: str) -> SetupError:
+    return SetupError(
+        f"There is an operator named {name!r}. Choose another name, or revoke theirs first: "
+        f"threadline operator revoke {name!r}"
+    )
 
 
 class Credentials:
@@ -118,13 +126,13 @@ class Credentials:
             known = {operator.name: operator for operator in await self._operators(connection)}
             operator = known.get(name)
             if operator and operator.active:
-                raise SetupError(
-                    f"There is an operator named {name!r}. Choose another name, or revoke theirs first: "
-                    f"threadline operator revoke {name!r}"
-                )
+                raise _taken(name)
             if operator is None:
                 operator = Operator(OperatorId(new_id("o")), name, now)
-                await connection.execute(insert(operators).values(id=operator.id, name=name, created_at=now))
+                try:
+                    await connection.execute(insert(operators).values(id=operator.id, name=name, created_at=now))
+                except IntegrityError:  # another added the same name at this moment
+                    raise _taken(name) from None
             return operator, await self._issue(connection, Kind.OPERATOR, operator.id, now, token=token)
 
     async def revoke_operator(self, name: str, now: float) -> None:

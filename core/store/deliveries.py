@@ -4,7 +4,8 @@ A line of the bot is claimed only while its thread stands at the line's epoch; t
 thread's row, so an operator's claim comes either before it (and nothing is sent) or after it.
 """
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.delivery import DeliveryState, Part
 from core.ids import CaseId, DeliveryId, MessageId, ThreadId
@@ -24,6 +25,7 @@ class Deliveries:
     async def claim(self, now: float, limit: int) -> list[Lease]:
         """Claim up to `limit` parts, the head of each lane. Streams are worked by their run, not here."""
         async with self._database.writing("deliveries.claim") as connection:
+            await self._end_outdated(connection, now)
             return await leases.claim(
                 connection,
                 deliveries,
@@ -35,6 +37,44 @@ class Deliveries:
                     or_(deliveries.c.fenced.is_(False), threads_table.c.epoch == deliveries.c.epoch),
                 ),
             )
+
+    async def _end_outdated(self, connection: AsyncConnection, now: float) -> None:
+        """End the bot's lines of an old epoch that nobody has in hand: they would hold up their lane for ever.
+
+        One that was never on its way is superseded. One whose sender died with it may have gone out: unknown.
+        """
+        outdated = (
+            select(deliveries.c.n)
+            .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
+            .where(
+                deliveries.c.state == leases.WAITING,
+                deliveries.c.kind != "stream",
+                deliveries.c.fenced.is_(True),
+                deliveries.c.epoch != threads_table.c.epoch,
+                or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until < now),
+            )
+            .with_for_update(skip_locked=True, of=[deliveries])
+            .cte("outdated")
+        )
+        was_begun = deliveries.c.attempts > deliveries.c.retries
+        ended = await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.n.in_(select(outdated.c.n)))
+            .values(
+                state=case((was_begun, DeliveryState.UNKNOWN.value), else_=DeliveryState.SUPERSEDED.value),
+                finished_at=now,
+                lease_until=None,
+            )
+            .returning(deliveries.c.thread_id)
+        )
+        for thread in {row.thread_id for row in ended}:
+            await self._show(connection, thread, now)
+
+    async def _show(self, connection: AsyncConnection, thread: str, now: float) -> None:
+        """Have the desk look at the thread's open case again."""
+        await connection.execute(
+            update(cases).where(cases.c.thread_id == thread, cases.c.state == "open").values(updated_at=now)
+        )
 
     async def part(self, lease: Lease) -> Part:
         """Return what the claimed delivery sends."""
@@ -63,11 +103,7 @@ class Deliveries:
         """Write down what became of the part; the desk's view of an open case shows it."""
         async with self._database.writing("deliveries.finish") as connection:
             await leases.finish(connection, lease, state.value, now, platform_id=platform_id, error=error)
-            await connection.execute(
-                update(cases)
-                .where(cases.c.thread_id == lease.row.thread_id, cases.c.state == "open")
-                .values(updated_at=now)
-            )
+            await self._show(connection, lease.row.thread_id, now)
 
     async def retry(self, lease: Lease, at: float, error: str) -> None:
         """Give the part back, to be sent again from `at` on; only when it is known not to have gone out."""

@@ -92,12 +92,25 @@ async def claim(
     return [Lease(table, row.id, row.lease_token, row.attempts, row, bool(row.followed)) for row in rows]
 
 
-async def _write(connection: AsyncConnection, lease: Lease, values: dict[str, object]) -> None:
+def _mine(lease: Lease) -> ColumnElement[bool]:
     table = lease.table
-    mine = and_(table.c.id == lease.id, table.c.lease_token == lease.token, table.c.state == WAITING)
-    done = await connection.execute(update(table).where(mine).values(**values))
+    return and_(table.c.id == lease.id, table.c.lease_token == lease.token, table.c.state == WAITING)
+
+
+def _lost(lease: Lease) -> Superseded:
+    return Superseded(f"the lease {lease.token} on {lease.table.name} {lease.id} is lost")
+
+
+async def _write(connection: AsyncConnection, lease: Lease, values: dict[str, object]) -> None:
+    done = await connection.execute(update(lease.table).where(_mine(lease)).values(**values))
     if done.rowcount != 1:
-        raise Superseded(f"the lease {lease.token} on {table.name} {lease.id} is lost")
+        raise _lost(lease)
+
+
+async def hold(connection: AsyncConnection, lease: Lease) -> None:
+    """Make sure of the lease until the transaction ends. Raises `Superseded` if it is lost."""
+    if await connection.scalar(select(lease.table.c.id).where(_mine(lease)).with_for_update()) is None:
+        raise _lost(lease)
 
 
 async def heartbeat(connection: AsyncConnection, lease: Lease, now: float) -> None:

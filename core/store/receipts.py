@@ -62,17 +62,16 @@ class Receipts:
         Raises LookupError for an action on a case that does not exist.
         """
         key = inbound.key if isinstance(inbound, InboundMessage) else ThreadKey("desk", inbound.case, "")
-        try:
-            async with self._database.writing("receipts.accept") as connection:
-                return await self._find(connection, key, inbound.event_id) or await self._insert(
-                    connection, key, inbound, now
-                )
-        except IntegrityError:  # two deliveries of one event at the same moment: the other one won
-            async with self._database.reading() as connection:
-                receipt = await self._find(connection, key, inbound.event_id)
-            if receipt is None:
-                raise
-            return receipt
+        for others in (True, True, False):
+            try:
+                async with self._database.writing("receipts.accept") as connection:
+                    return await self._find(connection, key, inbound.event_id) or await self._insert(
+                        connection, key, inbound, now
+                    )
+            except IntegrityError:  # at the same moment another made the thread, or accepted this very event
+                if not others:
+                    raise
+        raise AssertionError("unreachable")
 
     async def _find(self, connection: AsyncConnection, key: ThreadKey, event_id: str) -> Receipt | None:
         row = (
@@ -150,6 +149,7 @@ class Receipts:
         """Decide the receipt and finish it: one commit. Returns None for a refused action."""
         event = load_event(lease.row.event)
         async with self._database.writing("receipts.decide") as connection:
+            await leases.hold(connection, lease)
             try:
                 decision = await threads.advance(
                     connection,
@@ -174,6 +174,7 @@ class Receipts:
     async def give_up(self, lease: Lease, now: float, error: str) -> None:
         """Finish the receipt as failed and put its thread before people."""
         async with self._database.writing("receipts.give_up") as connection:
+            await leases.hold(connection, lease)
             detail = f"A message could not be handled ({error}). Its text is in the receipt {lease.id}."
             await threads.advance(connection, ThreadId(lease.row.lane), EventFailed(detail), now)
             await leases.finish(connection, lease, FAILED, now, error=error)

@@ -11,7 +11,7 @@ from core.decide import Decision
 from core.errors import Superseded
 from core.events import RunEnded, RunResult
 from core.ids import RunId, ThreadId, new_id
-from core.messages import IgnoredBecause
+from core.messages import Author, IgnoredBecause
 from core.store import facts, leases, threads
 from core.store.codec import dump_result, load_result
 from core.store.engine import Database
@@ -40,13 +40,19 @@ class Runs:
             )
 
     async def turn(self, lease: Lease) -> Turn:
-        """Return what the claimed run has to answer."""
+        """Return what the claimed run has to answer: last in it, the customer's words that wait for an answer.
+
+        What the bot said while they came in stands before them, as if they had waited for it.
+        """
         async with self._database.reading() as connection:
             thread = await threads.load(connection, ThreadId(lease.row.lane))
             said = await threads.read_messages(connection, thread.id)
             known = await facts.about(connection, thread.customer)
-        seen = tuple(m for m in said if m.seq <= lease.row.seen_up_to and m.for_customer)
-        return Turn(thread, seen, tuple(known))
+        seen = [
+            m for m in said if m.for_customer and (m.author is not Author.CUSTOMER or m.seq <= lease.row.seen_up_to)
+        ]
+        seen.sort(key=lambda m: m.author is Author.CUSTOMER and m.seq > thread.turn_over_up_to)
+        return Turn(thread, tuple(seen), tuple(known))
 
     async def heartbeat(self, lease: Lease, now: float) -> None:
         """Keep the lease. Raises `Superseded` if the run no longer counts."""
@@ -103,15 +109,26 @@ class Runs:
         async with self._database.writing("runs.finish") as connection:
             event = RunEnded(RunId(lease.id), lease.row.epoch, result)
             decision = await threads.advance(connection, ThreadId(lease.row.lane), event, now)
-            state = "superseded" if decision.ignored is IgnoredBecause.STALE else "done"
-            await leases.finish(connection, lease, state, now, result=dump_result(result))
+            if decision.ignored is IgnoredBecause.STALE:
+                await self._keep(connection, lease, result, now)
+            else:
+                await leases.finish(connection, lease, "done", now, result=dump_result(result))
             await threads.close_stream(connection, RunId(lease.id), "partial", now)  # unless its message closed it
             return decision
 
-    async def keep(self, lease: Lease, result: RunResult) -> None:
-        """Keep the result of a run that was superseded meanwhile, for whoever reads the log later."""
-        async with self._database.writing("runs.keep") as connection:
-            await connection.execute(update(runs).where(runs.c.id == lease.id).values(result=dump_result(result)))
+    async def _keep(self, connection: AsyncConnection, lease: Lease, result: RunResult, now: float) -> None:
+        """Keep the result of a run that no longer counts. Raises `Superseded` if another holds or held the run."""
+        kept = await connection.execute(
+            update(runs)
+            .where(
+                runs.c.id == lease.id,
+                runs.c.lease_token == lease.token,
+                runs.c.state.in_((leases.WAITING, "superseded")),
+            )
+            .values(state="superseded", finished_at=now, lease_until=None, result=dump_result(result))
+        )
+        if kept.rowcount != 1:
+            raise Superseded(f"run {lease.id} no longer counts, and another worker has it")
 
     async def retry(self, lease: Lease, at: float, error: str) -> None:
         """Give the run back, to be tried again from `at` on."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kb.embed import ENCODE_BATCH, Embedder
+from kb.embed import Embedder
 from kb.evaluate import evaluate, read_questions
 from kb.search import DENSE_CANDIDATES, KnowledgeBase
 from kb.snapshot import Snapshot
@@ -79,27 +79,30 @@ def _percentiles(times: Sequence[float]) -> dict[str, float]:
     return {f"p{at}": round(float(np.percentile(times, at)), 1) for at in (50, 95)}
 
 
-async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run the chosen parts with one model."""
+async def measure(arguments: argparse.Namespace) -> None:
+    """Run the chosen parts with one model, printing each as it is done."""
     embedder = Embedder(arguments.model)
     await embedder.ready()
-    results: dict[str, Any] = {"model": arguments.model or "packaged", "batch": ENCODE_BATCH}
+    _print("model", arguments.model or "packaged")
     for name in SETS:
-        results[name] = await quality(name, embedder)
+        _print(name, await quality(name, embedder))
         if not arguments.quick:
-            results[f"{name} with distractors"] = await quality(name, embedder, [DATA / "kb_markdown"])
+            _print(f"{name} with distractors", await quality(name, embedder, [DATA / "kb_markdown"]))
     if not arguments.quick:
-        results["speed"] = await speed(embedder)
+        _print("speed", await speed(embedder))
     await embedder.close()
-    return results
+
+
+def _print(part: str, figures: Any) -> None:
+    print(json.dumps({part: figures}), flush=True)
 
 
 def main() -> None:
-    """Print the figures as json."""
+    """Print the figures as lines of json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="another sentence-transformers model, by name or folder")
     parser.add_argument("--quick", action="store_true", help="leave out distractors and speed")
-    print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
+    asyncio.run(measure(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Every figure is a median in milliseconds. 'message' is a question from the HTTP 
 answer in hand, through receipts, decide, run and deliveries; what it costs beyond its parts is ours.
 """
 
-import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
