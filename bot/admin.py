@@ -15,9 +15,11 @@ from bot.bootstrap import Threadline
 from bot.http import metrics_response
 from bot.work import ask
 from channels.web.access import Unauthorised, bearer
-from channels.web.parse import read_object, read_text
+from channels.web.parse import BadRequest, read_object, read_text
 from core.errors import TemporaryError
 from kb.sync import sync
+
+MOST_FOUND = 100
 
 
 class Admin:
@@ -68,7 +70,10 @@ class Admin:
         """Search the knowledge base."""
         self._check(request)
         data = read_object(await request.read())
-        found = await self._threadline.knowledge.search(read_text({"text": data.get("query")}), k=int(data.get("k", 5)))
+        k = data.get("k", 5)
+        if type(k) is not int or not 1 <= k <= MOST_FOUND:
+            raise BadRequest("bad_k", f'"k" is a number of passages from 1 to {MOST_FOUND}.')
+        found = await self._threadline.knowledge.search(read_text({"text": data.get("query")}), k=k)
         return web.json_response([asdict(passage) for passage in found.passages])
 
     async def sync(self, request: web.Request) -> web.Response:

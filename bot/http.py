@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 from aiohttp import web
@@ -11,6 +12,7 @@ from prometheus_client import generate_latest
 from channels.web.access import Access
 from channels.web.pages import HEADERS
 from channels.web.parse import BadRequest
+from channels.web.sockets import OPEN, close_all
 from core.errors import SetupError, TemporaryError
 
 log = structlog.get_logger()
@@ -75,7 +77,9 @@ async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
 def make_application(access: Access, routes: Sequence[web.RouteDef]) -> web.Application:
     """Return the application that serves `routes`."""
     application = web.Application(middlewares=[errors, host_check(access)], client_max_size=MAX_BODY)
+    application[OPEN] = WeakSet()
     application.on_response_prepare.append(_secure)
+    application.on_shutdown.append(close_all)
     application.add_routes(routes)
     return application
 

@@ -1,6 +1,6 @@
 """Who is asking: bearer tokens, WebSocket tickets, and the hosts and origins we answer."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
@@ -22,9 +22,17 @@ class Unauthorised(web.HTTPUnauthorized):
 def bearer(request: web.Request) -> str:
     """Return the bearer token of the request. Raises `Unauthorised` if it has none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorised("Send the token in a header: Authorization: Bearer TOKEN")
+    if scheme.lower() != "bearer" or not token.strip() or not token.isascii():
+        raise Unauthorised("Send the token in a header, as in: Authorization: Bearer TOKEN.")
     return token.strip()
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of what a client sent as an address; empty ones where it is none ('http://[')."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 class Access:
@@ -68,14 +76,14 @@ class Access:
 
     def knows_host(self, request: web.Request) -> bool:
         """Whether the request's Host names this installation (a page of another name may be reached by a DNS trick)."""
-        return (urlsplit(f"//{request.host}").hostname or "") in self._hosts
+        return (_split(f"//{request.host}").hostname or "") in self._hosts
 
     def check_origin(self, request: web.Request) -> None:
         """Raise 403 for a WebSocket that another site's page opens. Programs send no Origin."""
         origin = request.headers.get("Origin")
         if origin is None:
             return
-        parts = urlsplit(origin)
+        parts = _split(origin)
         same = parts.netloc == request.host and parts.scheme in {"http", "https"}
         if not same:
             raise web.HTTPForbidden(text="This page may not open a connection here.")

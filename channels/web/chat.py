@@ -1,27 +1,26 @@
 """The chat API: sessions, messages and the live socket of the customer's page."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from channels.web import parse, render
 from channels.web.access import Access
 from channels.web.channel import WebChannel
 from channels.web.limits import RateLimit
+from channels.web.sockets import LOOK_AGAIN, talk
 from core.bell import Bell
 from core.ids import new_id
-from core.messages import Message
+from core.messages import Author, Message
 from core.store.credentials import Kind
 from core.store.inbox import Clock, Inbox
 from core.store.store import Store
 from core.thread import Thread
 
 MAX_WAIT = 120.0
-LOOK_AGAIN = 2.0  # seconds after which a socket reads the database without having been told to
 
 
 class Chat:
@@ -104,11 +103,10 @@ class Chat:
         subject = await self._access.redeem(request, Kind.CHAT_TICKET)
         if subject != request.match_info["session"]:
             raise web.HTTPForbidden(text="This ticket is for another chat session.")
-        socket = web.WebSocketResponse(heartbeat=25.0, max_msg_size=1024)
-        await socket.prepare(request)
-        view = _View(socket, self._store, self._channel, subject, request.query.get("after"))
-        await follow(socket, view.follow(self._bell))
-        return socket
+        after = request.query.get("after")
+        return await talk(
+            request, lambda socket: _View(socket, self._store, self._channel, subject, after).follow(self._bell)
+        )
 
 
 class _View:
@@ -142,13 +140,14 @@ class _View:
                 await self._look(await self._store.thread(thread.id))
 
     async def _look(self, thread: Thread) -> None:
+        answered = False  # a growing answer read before the whole one must not be shown after it
         if thread.last_seq > self._seq:
             for said in await self._store.messages(thread.id, after=self._seq):
                 self._seq = said.seq
                 if said.for_customer:
-                    self._partial = ""
+                    answered = said.author is Author.BOT
                     await self._send({"type": "message", "message": render.message(said)})
-        partial = self._channel.partial(thread)
+        partial = "" if answered else self._channel.partial(thread)
         if partial and partial != self._partial:
             self._partial = partial
             await self._send({"type": "partial", "text": partial})
@@ -163,29 +162,13 @@ class _View:
         await self._socket.send_json(frame, dumps=lambda data: json.dumps(data, ensure_ascii=False))
 
 
-async def follow(socket: web.WebSocketResponse, talking: "asyncio.Future[None] | Any") -> None:
-    """Run `talking` until the other side closes the socket; what it says is not listened to."""
-    task = asyncio.ensure_future(talking)
-    try:
-        while not task.done():
-            receiving = asyncio.ensure_future(socket.receive())
-            await asyncio.wait({task, receiving}, return_when=asyncio.FIRST_COMPLETED)
-            if not receiving.done():
-                receiving.cancel()
-                continue
-            if receiving.result().type in {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}:
-                break
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-            await task
-        await socket.close()
-
-
 async def _read_fields(request: web.Request) -> dict[str, Any]:
     if not request.content_type.startswith("multipart/"):
         return parse.read_object(await request.read())
-    form = await request.post()
+    try:
+        form = await request.post()
+    except ValueError:  # aiohttp's word for every kind of broken form
+        raise parse.BadRequest("bad_form", "The form can't be read. Send it as multipart/form-data, whole.") from None
     if any(not isinstance(value, str) for value in form.values()):
         raise parse.BadRequest(
             "files_unsupported", "Files can't be taken in the chat yet. Describe what is in them, please.", 415

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from channels.web import parse, render
 from channels.web.access import Access
-from channels.web.chat import LOOK_AGAIN, follow
+from channels.web.sockets import LOOK_AGAIN, talk
 from core.bell import DESK, Bell
 from core.case import CaseFilter
 from core.desk import Operator
@@ -100,10 +100,7 @@ class WebDesk:
     async def socket(self, request: web.Request) -> web.StreamResponse:
         """Tell which cases change, as they do."""
         operator = await self._access.redeem(request, Kind.DESK_TICKET)
-        socket = web.WebSocketResponse(heartbeat=25.0, max_msg_size=1024)
-        await socket.prepare(request)
-        await follow(socket, self._tell(socket, operator))
-        return socket
+        return await talk(request, lambda socket: self._tell(socket, operator))
 
     async def _tell(self, socket: web.WebSocketResponse, operator: str) -> None:
         seen = self._clock()

@@ -55,7 +55,9 @@ def read_text(data: dict[str, Any]) -> str:
 
 def event_id(idempotency_key: str | None) -> str:
     """Return the event id for a request: its Idempotency-Key, so that a repeat is known, or a new one."""
-    return idempotency_key[:_MAX_KEY] if idempotency_key else new_id("i")
+    if not idempotency_key:
+        return new_id("i")
+    return idempotency_key[:_MAX_KEY].encode("utf-8", "backslashreplace").decode()  # headers may hold any bytes
 
 
 def parse_message(session: str, text: str, idempotency_key: str | None) -> InboundMessage:

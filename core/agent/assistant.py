@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import structlog
 from agent_framework import Agent, AgentResponseUpdate, AgentSession, Message, MiddlewareFailure
-from agent_framework.exceptions import AgentFrameworkException
-from openai import OpenAIError
 
 from core import wording
 from core.agent import sentences
@@ -121,7 +119,7 @@ class _Run:
             if isinstance(cause, ExhaustedError):
                 raise _HandOff(HandoffReason.MODEL_EXHAUSTED, str(cause)) from None
             raise cause or failure from None
-        except (AgentFrameworkException, OpenAIError) as error:
+        except assistant.provider.errors as error:
             log.warning("model_failed", provider=assistant.provider.name, error=type(error).__name__, exc_info=True)
             raise _HandOff(HandoffReason.MODEL_FAILED, describe(error)) from error
 

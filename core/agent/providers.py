@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 from agent_framework import BaseChatClient, FunctionInvocationConfiguration, Message
 from agent_framework.exceptions import AgentFrameworkException
-from agent_framework.openai import OpenAIChatClient, OpenAIChatCompletionClient
-from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAIError
 
 from core.agent.extractive import ExtractiveClient
 
@@ -36,12 +34,13 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A chat client and the options every run of it takes; `name` is what people read."""
+    """A chat client and the options every run of it takes; `name` is what people read, `errors` what it raises."""
 
     name: str
     client: BaseChatClient[Any]
     options: dict[str, Any] = field(default_factory=dict)
     has_model: bool = True
+    errors: tuple[type[Exception], ...] = (AgentFrameworkException,)
 
 
 def extractive() -> Provider:
@@ -50,7 +49,14 @@ def extractive() -> Provider:
 
 
 def openai_provider(settings: ModelSettings) -> Provider:
-    """Return the provider for a language model. Nothing is sent before the first run."""
+    """Return the provider for a language model. Nothing is sent before the first run.
+
+    OpenAI's packages are imported here and only here: it takes them half a second, and without a
+    model nobody needs them.
+    """
+    from agent_framework.openai import OpenAIChatClient, OpenAIChatCompletionClient
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAIError
+
     client: AsyncOpenAI
     if settings.azure_endpoint:
         client = AsyncAzureOpenAI(
@@ -71,7 +77,7 @@ def openai_provider(settings: ModelSettings) -> Provider:
     chat: BaseChatClient[Any] = kind(
         model=settings.model, async_client=client, function_invocation_configuration=_LIMITS
     )
-    return Provider(settings.model, chat, {"store": False})
+    return Provider(settings.model, chat, {"store": False}, errors=(AgentFrameworkException, OpenAIError))
 
 
 def load_instructions(company: str) -> str:
@@ -89,7 +95,7 @@ async def ping(provider: Provider, *, seconds: float = 15.0) -> str:
             )
     except TimeoutError:
         return f"no answer within {seconds:g} s"
-    except (AgentFrameworkException, OpenAIError) as error:
+    except provider.errors as error:
         return describe(error)
     return ""
 

@@ -5,7 +5,7 @@ import re
 # A full stop, question or exclamation mark (also the CJK and Arabic ones), then quotes or citation
 # marks, then space; or the end of a line. "e.g. " and "No. 5" stay whole: a lower-case letter or a
 # digit goes on.
-_END = re.compile(r"(?:[.!?。！？؟]+[\"'”’)\]]*(?:\s*\[\d+\])*\s+(?![a-z0-9\[])|\n+)")
+_END = re.compile(r"(?:[.!?。！？؟]+[\"'”’)\]]*(?:\s*\[\d+\])*\s++(?![a-z0-9\[])|\n+)")
 
 
 def split(text: str) -> list[str]:
@@ -20,8 +20,10 @@ def split(text: str) -> list[str]:
 
 
 def finished(text: str) -> str:
-    """Return the part of a growing `text` that consists of whole sentences."""
+    """Return the part of a growing `text` that consists of whole sentences: it grows with `text`, and never shrinks.
+
+    Of the last piece only whole lines are certain: more text may still move the end of its sentence.
+    """
     pieces = split(text)
-    if pieces and not _END.fullmatch(pieces[-1][-1:]) and not pieces[-1].endswith("\n"):
-        pieces.pop()
-    return "".join(pieces)
+    last = pieces.pop() if pieces else ""
+    return "".join(pieces) + last[: last.rfind("\n") + 1]

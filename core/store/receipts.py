@@ -62,16 +62,15 @@ class Receipts:
         Raises LookupError for an action on a case that does not exist.
         """
         key = inbound.key if isinstance(inbound, InboundMessage) else ThreadKey("desk", inbound.case, "")
-        for others in (True, True, False):
+        for tries_left in (2, 1, 0):
             try:
                 async with self._database.writing("receipts.accept") as connection:
-                    return await self._find(connection, key, inbound.event_id) or await self._insert(
-                        connection, key, inbound, now
-                    )
+                    known = await self._find(connection, key, inbound.event_id)
+                    return known or await self._insert(connection, key, inbound, now)
             except IntegrityError:  # at the same moment another made the thread, or accepted this very event
-                if not others:
+                if not tries_left:
                     raise
-        raise AssertionError("unreachable")
+        raise AssertionError  # the loop returns or raises
 
     async def _find(self, connection: AsyncConnection, key: ThreadKey, event_id: str) -> Receipt | None:
         row = (
