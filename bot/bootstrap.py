@@ -102,6 +102,7 @@ class Threadline:
         """Close what was opened."""
         with contextlib.suppress(Exception):
             await self.knowledge.close()
+        await self.assistant.provider.close()
         if self.own_embedder:
             await self.own_embedder.close()
         await self.store.close()

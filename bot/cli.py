@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
         done: int = asyncio.run(options.run(settings, options))
         return done
     except ThreadlineError as error:
-        err.print(f"threadline: {error}", style="red", markup=False)
+        err.print(f"threadline: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -123,6 +123,9 @@ async def _model(settings: Settings) -> Check:
         fix = "Set OPENAI_API_KEY and OPENAI_MODEL, or Azure's three variables."
         return Check("language model", "off", "none: answers are quoted from the knowledge base", fix)
     provider = make_provider(settings)
-    problem = await ping(provider)
+    try:
+        problem = await ping(provider)
+    finally:
+        await provider.close()
     fix = "Check the key, the address and the model's name."
     return Check("language model", "broken", problem, fix) if problem else Check("language model", "ok", provider.name)

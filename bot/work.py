@@ -8,7 +8,7 @@ from typing import Any
 from bot.bootstrap import Threadline, make_assistant
 from bot.settings import Settings
 from channels.web.parse import parse_message
-from core.errors import TemporaryError
+from core.errors import SetupError, TemporaryError
 from core.events import Outcome
 from core.grounding import documents_of
 from core.ids import MessageId, ThreadId, ThreadKey, new_id
@@ -18,6 +18,7 @@ from core.store.engine import Database, sqlite_url
 from core.store.migrations import migrate
 from core.thread import Thread
 from core.turn import Turn
+from kb.documents import SourceError
 from kb.embed import Embedder
 from kb.evaluate import Decision, evaluate
 from kb.search import KnowledgeBase
@@ -99,6 +100,8 @@ async def measure(
                 limit=limit,
                 progress=lambda p: progress("Asking", p.done, p.total),
             )
+        except SourceError as wrong:
+            raise SetupError(f"{wrong}. The README says what an evaluation folder holds.") from wrong
         finally:
             await knowledge.close()
             await embedder.close()

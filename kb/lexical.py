@@ -4,6 +4,7 @@ Derived from SQL and held in memory by `kb.search`, which builds it in a thread.
 that imports bm25s, and only when an index is built.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -46,6 +47,7 @@ class LexicalIndex:
             return
         import bm25s
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG
         vocabulary = self._vocabulary
         ids = [[vocabulary.setdefault(token, len(vocabulary)) for token in tokens(text)] for text in texts]
         occurs = np.bincount([id_ for row in ids for id_ in set(row)], minlength=len(vocabulary))

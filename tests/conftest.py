@@ -4,6 +4,7 @@ PostgreSQL tests run where THREADLINE_TEST_POSTGRES names a server whose user ma
 (`.ci/run` starts one); elsewhere they skip and say so.
 """
 
+import itertools
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -108,10 +109,11 @@ class Launch(Protocol):
 @pytest.fixture
 async def launch(tmp_path: Path, sample_home: Path, embedder: Embedder) -> AsyncIterator[Launch]:
     """Return a function that starts the program with the sample knowledge base in its index."""
+    counted = itertools.count()
     async with AsyncExitStack() as stack:
 
         async def start(*, provider: Provider | None = None, **settings: Any) -> Client:
-            folder = tmp_path / f"home-{len(list(tmp_path.iterdir()))}"
+            folder = tmp_path / f"home-{next(counted)}"
             shutil.copytree(sample_home, folder)
             threadline = build(plain_settings(folder, **settings), Home(folder), provider=provider, embedder=embedder)
             return await stack.enter_async_context(serving(threadline))

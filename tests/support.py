@@ -142,6 +142,6 @@ class Operator:
 async def until(condition: Any, seconds: float = 10.0) -> Any:
     """Return what the async `condition` returns, once it is true; AssertionError if that takes too long."""
     async with asyncio.timeout(seconds):
-        while not (found := await condition()):
+        while not (found := await condition()):  # noqa: ASYNC110 (what is waited for lies behind HTTP)
             await asyncio.sleep(0.01)
     return found

@@ -1,5 +1,6 @@
 """HTTP bodies of the chat and the desk, read into messages and desk events. Pure."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -8,7 +9,6 @@ from core.ids import CaseId, ThreadKey, new_id
 from core.messages import DeskAction, DeskEvent, InboundMessage
 
 MAX_MESSAGE = 8_000  # characters; the chat page counts down to the same number
-_MAX_KEY = 100
 
 
 class BadRequest(ValueError):  # noqa: N818 (HTTP's own word)
@@ -54,10 +54,10 @@ def read_text(data: dict[str, Any]) -> str:
 
 
 def event_id(idempotency_key: str | None) -> str:
-    """Return the event id for a request: its Idempotency-Key, so that a repeat is known, or a new one."""
+    """Return the event id for a request: one made from its Idempotency-Key, so that a repeat is known, or a new one."""
     if not idempotency_key:
         return new_id("i")
-    return idempotency_key[:_MAX_KEY].encode("utf-8", "backslashreplace").decode()  # headers may hold any bytes
+    return hashlib.sha256(idempotency_key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def parse_message(session: str, text: str, idempotency_key: str | None) -> InboundMessage:

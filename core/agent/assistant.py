@@ -5,10 +5,11 @@ only once a search has carried an answer, and turns every way a run can fail int
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import structlog
-from agent_framework import Agent, AgentResponseUpdate, AgentSession, Message, MiddlewareFailure
+from agent_framework import Agent, AgentResponseUpdate, AgentSession, FunctionTool, Message, MiddlewareFailure
 
 from core import wording
 from core.agent import sentences
@@ -52,6 +53,10 @@ class Assistant:
     floor: float
     related_floor: float
     seconds: float = 90.0
+    tools: Sequence[FunctionTool] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tools", make_tools(self.knowledge))
 
     async def answer(self, turn: Turn, voice: Voice) -> RunResult:
         """Answer `turn`, speaking through `voice` while the answer grows.
@@ -104,14 +109,16 @@ class _Run:
         agent = Agent(
             client=assistant.provider.client,
             instructions=assistant.instructions,
-            tools=make_tools(notebook, assistant.knowledge),
+            tools=assistant.tools,
             context_providers=[ThreadHistory(self._turn)],
             middleware=[Fence(notebook, self._voice, most_calls=MOST_CALLS)],
             default_options=assistant.provider.options,  # type: ignore[arg-type]  # as each client names them
         )
         asked = Message("user", [self._turn.question[:MOST_QUESTION]])
         try:
-            async for update in agent.run([asked], stream=True, session=AgentSession()):
+            async for update in agent.run(
+                [asked], stream=True, session=AgentSession(), function_invocation_kwargs={"notebook": notebook}
+            ):
                 self._hear(update)
                 await self._speak()
         except MiddlewareFailure as failure:
@@ -171,6 +178,8 @@ class _Run:
                 raise _HandOff(HandoffReason.WEAK_GROUNDING if weak else HandoffReason.MODEL_ASKED, detail)
             case Outcome.CLARIFIED:
                 text, _ = self._notebook.sources.resolve(detail.strip())
+                if promises_person(text):
+                    raise _HandOff(HandoffReason.PROMISED_PERSON, f"It asked back: “{text[:300]}”")
                 return self._result(outcome, text or wording.ASK_BACK)
             case _:
                 return self._result(outcome, wording.DECLINED)

@@ -15,11 +15,17 @@ _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)]*)\)")
 _ADDRESS = re.compile(r"\b(?:https?|ftp|mailto|data|javascript):[^\s<>)\]]*|\bwww\.[^\s<>)\]]+", re.IGNORECASE)
 
 
+def _bare(address: str) -> str:
+    """Return `address` without the punctuation of the sentence around it."""
+    return address.rstrip(".,;:!?*\"'`")
+
+
 class Sources:
     """The passages an agent run has seen; a passage keeps its number through several searches."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
+        self._addresses: set[str] = set()
         self.passages: list[Passage] = []
 
     def register(self, passages: Sequence[Passage]) -> list[tuple[int, Passage]]:
@@ -28,6 +34,8 @@ class Sources:
             if passage.id not in self._numbers:
                 self.passages.append(passage)
                 self._numbers[passage.id] = len(self.passages)
+                self._addresses.update(map(_bare, _ADDRESS.findall(passage.text)))
+                self._addresses.update(target for _, target in _LINK.findall(passage.text))
         return [(self._numbers[passage.id], passage) for passage in passages]
 
     def resolve(self, text: str) -> tuple[str, tuple[Citation, ...]]:
@@ -49,11 +57,9 @@ class Sources:
         return clean, tuple(self._citation(index, self.passages[number - 1]) for number, index in cited.items())
 
     def _without_foreign_addresses(self, text: str) -> str:
-        def known(address: str) -> bool:
-            return any(address.rstrip(".,;:!?") in passage.text for passage in self.passages)
-
-        labelled = _LINK.sub(lambda link: link[0] if known(link[2]) else link[1], text)
-        return _ADDRESS.sub(lambda bare: bare[0] if known(bare[0]) else "", labelled)
+        known = self._addresses  # whole ones: a part of an address may be another site's
+        labelled = _LINK.sub(lambda link: link[0] if link[2] in known or _bare(link[2]) in known else link[1], text)
+        return _ADDRESS.sub(lambda bare: bare[0] if _bare(bare[0]) in known else "", labelled)
 
     def _citation(self, index: int, passage: Passage) -> Citation:
         return Citation(index, passage.title, passage.source, passage.heading, passage.text)

@@ -1,6 +1,7 @@
 """Which chat client speaks: OpenAI, Azure OpenAI, any compatible server, or the extractive answerer."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
@@ -41,6 +42,11 @@ class Provider:
     options: dict[str, Any] = field(default_factory=dict)
     has_model: bool = True
     errors: tuple[type[Exception], ...] = (AgentFrameworkException,)
+    connections: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def close(self) -> None:
+        """Close the connections to the model."""
+        await self.connections.aclose()
 
 
 def extractive() -> Provider:
@@ -77,7 +83,9 @@ def openai_provider(settings: ModelSettings) -> Provider:
     chat: BaseChatClient[Any] = kind(
         model=settings.model, async_client=client, function_invocation_configuration=_LIMITS
     )
-    return Provider(settings.model, chat, {"store": False}, errors=(AgentFrameworkException, OpenAIError))
+    provider = Provider(settings.model, chat, {"store": False}, errors=(AgentFrameworkException, OpenAIError))
+    provider.connections.push_async_callback(client.close)
+    return provider
 
 
 def load_instructions(company: str) -> str:

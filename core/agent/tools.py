@@ -1,9 +1,12 @@
-"""The agent's own tools. Made anew for each run, over its notebook, so that nothing is shared between runs."""
+"""The agent's own tools. Made once; each call writes into the notebook of its own run.
+
+`Assistant` hands the notebook to the run as a tool argument that no model sees or sets.
+"""
 
 import json
 from typing import Annotated, Any
 
-from agent_framework import FunctionTool, tool
+from agent_framework import FunctionInvocationContext, FunctionTool, tool
 
 from core.agent.notebook import Notebook
 from core.events import Outcome
@@ -19,11 +22,20 @@ SEARCH, HAND_OFF, ASK_BACK, DECLINE, REMEMBER = (
 _PASSAGES = 5
 
 
-def make_tools(notebook: Notebook, knowledge: Knowledge) -> list[FunctionTool]:
-    """Return the tools of one run."""
+def _notebook(context: FunctionInvocationContext) -> Notebook:
+    notebook: Notebook = context.kwargs["notebook"]
+    return notebook
+
+
+def make_tools(knowledge: Knowledge) -> tuple[FunctionTool, ...]:
+    """Return the tools over `knowledge`. Making them costs milliseconds (their schemas), using them does not."""
 
     @tool(name=SEARCH, description="Find passages of the company's knowledge base that answer a question.")
-    async def search(query: Annotated[str, "What to look for, as a full question or its key words"]) -> str:
+    async def search(
+        context: FunctionInvocationContext,
+        query: Annotated[str, "What to look for, as a full question or its key words"],
+    ) -> str:
+        notebook = _notebook(context)
         grounding = await knowledge.search(query, k=_PASSAGES)
         notebook.found(query, grounding)
         numbered = notebook.sources.register(grounding.passages)
@@ -38,24 +50,31 @@ def make_tools(notebook: Notebook, knowledge: Knowledge) -> list[FunctionTool]:
         return json.dumps(found, ensure_ascii=False)
 
     @tool(name=HAND_OFF, description="Give the conversation to a human colleague. Call it, never merely promise it.")
-    async def hand_off(reason: Annotated[str, "Why, in a few words, for the colleague"]) -> str:
-        notebook.end(Outcome.HANDED_OFF, reason)
+    async def hand_off(
+        context: FunctionInvocationContext, reason: Annotated[str, "Why, in a few words, for the colleague"]
+    ) -> str:
+        _notebook(context).end(Outcome.HANDED_OFF, reason)
         return "handed over"
 
     @tool(name=ASK_BACK, description="Ask the customer one short question, when theirs is too vague to search for.")
-    async def ask_back(question: Annotated[str, "The question, in the customer's language"]) -> str:
-        notebook.end(Outcome.CLARIFIED, question)
+    async def ask_back(
+        context: FunctionInvocationContext, question: Annotated[str, "The question, in the customer's language"]
+    ) -> str:
+        _notebook(context).end(Outcome.CLARIFIED, question)
         return "asked"
 
     @tool(name=DECLINE, description="Kindly decline a question that has nothing to do with the company.")
-    async def decline(subject: Annotated[str, "What was asked for, in a few words"]) -> str:
-        notebook.end(Outcome.DECLINED, subject)
+    async def decline(
+        context: FunctionInvocationContext, subject: Annotated[str, "What was asked for, in a few words"]
+    ) -> str:
+        _notebook(context).end(Outcome.DECLINED, subject)
         return "declined"
 
     @tool(name=REMEMBER, description="Remember one lasting fact about this customer for later conversations.")
-    async def remember(fact: Annotated[str, "One short sentence"]) -> str:
-        if fact.strip() and fact not in notebook.facts:
-            notebook.facts.append(fact.strip())
+    async def remember(context: FunctionInvocationContext, fact: Annotated[str, "One short sentence"]) -> str:
+        facts = _notebook(context).facts
+        if fact.strip() and fact.strip() not in facts:
+            facts.append(fact.strip())
         return "noted"
 
-    return [search, hand_off, ask_back, decline, remember]
+    return search, hand_off, ask_back, decline, remember

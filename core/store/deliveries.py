@@ -15,6 +15,15 @@ from core.store.leases import Lease
 from core.store.schema import cases, deliveries, messages
 from core.store.schema import threads as threads_table
 
+_claim = leases.Claim(
+    deliveries,
+    join=(threads_table, threads_table.c.id == deliveries.c.thread_id),
+    where=(
+        deliveries.c.kind != "stream",
+        or_(deliveries.c.fenced.is_(False), threads_table.c.epoch == deliveries.c.epoch),
+    ),
+)
+
 
 class Deliveries:
     """The deliveries of one database."""
@@ -26,17 +35,7 @@ class Deliveries:
         """Claim up to `limit` parts, the head of each lane. Streams are worked by their run, not here."""
         async with self._database.writing("deliveries.claim") as connection:
             await self._end_outdated(connection, now)
-            return await leases.claim(
-                connection,
-                deliveries,
-                now,
-                limit=limit,
-                join=(threads_table, threads_table.c.id == deliveries.c.thread_id),
-                where=(
-                    deliveries.c.kind != "stream",
-                    or_(deliveries.c.fenced.is_(False), threads_table.c.epoch == deliveries.c.epoch),
-                ),
-            )
+            return await _claim(connection, now, limit)
 
     async def _end_outdated(self, connection: AsyncConnection, now: float) -> None:
         """End the bot's lines of an old epoch that nobody has in hand: they would hold up their lane for ever.

@@ -9,7 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Table, and_, exists, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    FromClause,
+    Integer,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import Superseded
@@ -44,52 +57,60 @@ def backoff(attempts: int) -> float:
     return float(min(60, 4 ** (attempts - 1)))
 
 
-async def claim(
-    connection: AsyncConnection,
-    table: Table,
-    now: float,
-    *,
-    limit: int = 1,
-    join: tuple[FromClause, ColumnElement[bool]] | None = None,
-    where: Sequence[ColumnElement[bool]] = (),
-) -> list[Lease]:
-    """Claim up to `limit` rows that are due at `now`, the head of each lane only, oldest first.
+class Claim:
+    """How rows of one table are claimed: the statement is built once and takes the time and the number.
 
-    `join` adds a table (with its ON clause) whose rows are locked with the claim; `where` may name
-    its columns. One statement; on PostgreSQL other workers' rows are skipped.
+    One `UPDATE ... RETURNING` for the first unfinished row of each lane that is due; on PostgreSQL
+    other workers' rows are skipped. `join` adds a table (with its ON clause) whose rows are locked
+    with the claim; `where` may name its columns.
     """
-    earlier = table.alias("earlier")
-    lane_is_busy = exists().where(earlier.c.lane == table.c.lane, earlier.c.n < table.c.n, earlier.c.state == WAITING)
-    source = table.join(*join) if join else table
-    head = (
-        select(table.c.n)
-        .select_from(source)
-        .where(
-            table.c.state == WAITING,
-            table.c.available_at <= now,
-            or_(table.c.lease_until.is_(None), table.c.lease_until < now),
-            ~lane_is_busy,
-            *where,
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        join: tuple[FromClause, ColumnElement[bool]] | None = None,
+        where: Sequence[ColumnElement[bool]] = (),
+    ) -> None:
+        self._table = table
+        now = bindparam("now", type_=Float)
+        earlier, later = table.alias("earlier"), table.alias("later")
+        lane_is_busy = exists().where(
+            earlier.c.lane == table.c.lane, earlier.c.n < table.c.n, earlier.c.state == WAITING
         )
-        .order_by(table.c.n)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=[table, join[0]] if join else [table])
-        .cte("head")
-    )
-    later = table.alias("later")
-    followed = exists().where(later.c.lane == table.c.lane, later.c.n > table.c.n, later.c.state == WAITING)
-    claimed = await connection.execute(
-        update(table)
-        .where(table.c.n.in_(select(head.c.n)))
-        .values(
-            lease_token=table.c.lease_token + 1,
-            lease_until=now + LEASE_SECONDS,
-            attempts=table.c.attempts + 1,
+        followed = exists().where(later.c.lane == table.c.lane, later.c.n > table.c.n, later.c.state == WAITING)
+        head = (
+            select(table.c.n)
+            .select_from(table.join(*join) if join else table)
+            .where(
+                table.c.state == WAITING,
+                table.c.available_at <= now,
+                or_(table.c.lease_until.is_(None), table.c.lease_until < now),
+                ~lane_is_busy,
+                *where,
+            )
+            .order_by(table.c.n)
+            .limit(bindparam("most", type_=Integer))
+            .with_for_update(skip_locked=True, of=[table, join[0]] if join else [table])
+            .cte("head")
         )
-        .returning(table, followed.label("followed"))
-    )
-    rows = sorted(claimed.all(), key=lambda row: row.n)
-    return [Lease(table, row.id, row.lease_token, row.attempts, row, bool(row.followed)) for row in rows]
+        self._statement = (
+            update(table)
+            .where(table.c.n.in_(select(head.c.n)))
+            .values(
+                lease_token=table.c.lease_token + 1,
+                lease_until=bindparam("until", type_=Float),
+                attempts=table.c.attempts + 1,
+            )
+            .returning(table, followed.label("followed"))
+        )
+
+    async def __call__(self, connection: AsyncConnection, now: float, limit: int) -> list[Lease]:
+        """Claim up to `limit` rows that are due at `now`, oldest first."""
+        values = {"now": now, "until": now + LEASE_SECONDS, "most": limit}
+        claimed = await connection.execute(self._statement, values)
+        rows = sorted(claimed.all(), key=lambda row: row.n)
+        return [Lease(self._table, row.id, row.lease_token, row.attempts, row, bool(row.followed)) for row in rows]
 
 
 def _mine(lease: Lease) -> ColumnElement[bool]:

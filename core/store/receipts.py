@@ -25,6 +25,9 @@ from core.store.schema import cases, messages, receipts
 DONE, IGNORED, REFUSED, FAILED = "done", "ignored", "refused", "failed"
 
 
+_claim = leases.Claim(receipts)
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """An accepted event. `message` is the id its message will have; `state` is 'waiting' until it is decided.
@@ -142,7 +145,7 @@ class Receipts:
     async def claim(self, now: float, limit: int) -> list[Lease]:
         """Claim up to `limit` receipts, in order within each thread."""
         async with self._database.writing("receipts.claim") as connection:
-            return await leases.claim(connection, receipts, now, limit=limit)
+            return await _claim(connection, now, limit)
 
     async def decide(self, lease: Lease, now: float) -> Decision | None:
         """Decide the receipt and finish it: one commit. Returns None for a refused action."""

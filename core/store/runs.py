@@ -20,6 +20,12 @@ from core.store.schema import deliveries, runs
 from core.store.schema import threads as threads_table
 from core.turn import Turn
 
+_claim = leases.Claim(
+    runs,
+    join=(threads_table, threads_table.c.id == runs.c.lane),
+    where=(threads_table.c.epoch == runs.c.epoch,),
+)
+
 
 class Runs:
     """The agent runs of one database."""
@@ -30,14 +36,7 @@ class Runs:
     async def claim(self, now: float, limit: int) -> list[Lease]:
         """Claim up to `limit` runs whose thread still stands at their epoch."""
         async with self._database.writing("runs.claim") as connection:
-            return await leases.claim(
-                connection,
-                runs,
-                now,
-                limit=limit,
-                join=(threads_table, threads_table.c.id == runs.c.lane),
-                where=(threads_table.c.epoch == runs.c.epoch,),
-            )
+            return await _claim(connection, now, limit)
 
     async def turn(self, lease: Lease) -> Turn:
         """Return what the claimed run has to answer: last in it, the customer's words that wait for an answer.

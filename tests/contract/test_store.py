@@ -1,0 +1,1048 @@
+"""What the store promises, on every database it runs on.
+
+Each test says one sentence about the product and runs on SQLite and on PostgreSQL. A `Scene` does
+what the worker would do, one step at a time; time stands still unless a test moves it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Table, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import wording
+from core.decide import Decision
+from core.delivery import DeliveryState
+from core.errors import SetupError, Superseded, TemporaryError
+from core.events import CustomerSaid, HandoffReason, Outcome, RunResult
+from core.ids import CaseId, OperatorId, ThreadId, ThreadKey
+from core.messages import Author, Citation, DeskAction, DeskEvent, InboundMessage
+from core.store import schema, threads
+from core.store.credentials import Kind
+from core.store.engine import Database, StoreUnavailable, sqlite_url
+from core.store.leases import LEASE_SECONDS, Lease
+from core.store.migrations import current, migrate, newest
+from core.store.receipts import Receipt
+from core.store.store import Store
+from core.thread import OwnerKind
+from kb.tables import kb_metadata
+from tests.support import ManualClock
+
+TABLES = (schema.threads, schema.messages, schema.runs, schema.deliveries, schema.cases, schema.facts)
+ADA, BEN = OperatorId("o_ada"), OperatorId("o_ben")
+NAMES = {ADA: "Ada", BEN: "Ben"}
+ASKED = RunResult(Outcome.HANDED_OFF, reason=HandoffReason.CUSTOMER_ASKED)
+
+
+def answered(words: str, **more: Any) -> RunResult:
+    """Return the result of a run that answered `words`."""
+    return RunResult(Outcome.ANSWERED, words, **more)
+
+
+def message(words: str, event: str, session: str = "s_1") -> InboundMessage:
+    """Return what a chat session sends."""
+    return InboundMessage(ThreadKey("web", "chat", session), event, f"web:{session}", words)
+
+
+@dataclass
+class Scene:
+    """One store and its clock, moved by hand."""
+
+    store: Store
+    clock: ManualClock
+    events: "count[int]" = field(default_factory=count)
+
+    async def accept(self, words: str, session: str = "s_1") -> Receipt:
+        """Accept a message, without deciding it."""
+        return await self.store.receipts.accept(message(words, f"event-{next(self.events)}", session), self.clock())
+
+    async def decide_all(self) -> list[Decision | None]:
+        """Decide every receipt that is due."""
+        decisions = []
+        while leases := await self.store.receipts.claim(self.clock(), 50):
+            decisions += [await self.store.receipts.decide(lease, self.clock()) for lease in leases]
+        return decisions
+
+    async def say(self, words: str, session: str = "s_1") -> ThreadId:
+        """Have the customer say `words`, and decide it."""
+        receipt = await self.accept(words, session)
+        await self.decide_all()
+        return receipt.thread
+
+    async def claim_run(self) -> Lease:
+        """Claim the only run there is to claim."""
+        [lease] = await self.store.runs.claim(self.clock(), 10)
+        return lease
+
+    async def finish_run(self, result: RunResult) -> Decision:
+        """Claim the only run and finish it with `result`."""
+        return await self.store.runs.finish(await self.claim_run(), result, self.clock())
+
+    async def hand_off(self, words: str = "I want a person", session: str = "s_1") -> CaseId:
+        """Have the customer ask for a person; returns the case."""
+        thread = await self.say(words, session)
+        await self.finish_run(ASKED)
+        case = (await self.store.thread(thread)).case
+        assert case
+        return case
+
+    async def act(self, case: CaseId, action: DeskAction, words: str = "", by: OperatorId = ADA) -> Receipt:
+        """Have an operator act on `case`; returns the decided receipt."""
+        event = DeskEvent(case, f"event-{next(self.events)}", by, NAMES[by], action, words)
+        receipt = await self.store.receipts.accept(event, self.clock())
+        await self.decide_all()
+        return await self.store.receipts.get(receipt.id)
+
+    async def claim_parts(self, kind: str = "text") -> list[Lease]:
+        """Claim every delivery there is to claim now, and return those of `kind`."""
+        return [lease for lease in await self.store.deliveries.claim(self.clock(), 50) if lease.row.kind == kind]
+
+    async def deliver_all(self) -> list[str]:
+        """Deliver lines until nothing is left to claim; returns their texts in the order they went out."""
+        sent: list[str] = []
+        while leases := await self.store.deliveries.claim(self.clock(), 50):
+            for lease in leases:
+                part = await self.store.deliveries.part(lease)
+                await self.store.deliveries.finish(lease, DeliveryState.DELIVERED, self.clock())
+                sent += [part.message.text] if part.message else []
+        return sent
+
+    async def transcript(self, thread: ThreadId) -> list[tuple[Author, str]]:
+        """Return who said what."""
+        return [(said.author, said.text) for said in await self.store.messages(thread)]
+
+    async def rows(self, table: Table, *columns: str) -> list[Any]:
+        """Return the rows of `table`, in order of their first column, or some of their columns."""
+        chosen = [table.c[name] for name in columns] or list(table.c)
+        async with self.store.database.reading() as connection:
+            return [tuple(row) for row in await connection.execute(select(*chosen).order_by(*table.primary_key))]
+
+    async def everything(self) -> dict[str, list[Any]]:
+        """Return all there is but receipts, to tell whether anything was written."""
+        return {table.name: await self.rows(table) for table in TABLES}
+
+    async def line_states(self) -> list[str]:
+        """Return what became of the parts of all lanes but the cards', in the order they were queued."""
+        rows = await self.rows(schema.deliveries, "kind", "state")
+        return [state for kind, state in rows if kind != "card"]
+
+
+@pytest.fixture
+def scene(store: Store, clock: ManualClock) -> Scene:
+    """The store of this test, moved by hand."""
+    return Scene(store, clock)
+
+
+@asynccontextmanager
+async def another(database: Database) -> AsyncIterator[Database]:
+    """Open the same database a second time, as another replica would."""
+    again = Database(database.url)
+    try:
+        yield again
+    finally:
+        await again.close()
+
+
+# What comes in
+
+
+async def test_an_event_that_is_repeated_is_one_receipt_with_one_message(scene: Scene) -> None:
+    first = await scene.store.receipts.accept(message("Hello", "e"), scene.clock())
+    assert await scene.store.receipts.accept(message("Hello", "e"), scene.clock()) == first
+    await scene.decide_all()
+    again = await scene.store.receipts.accept(message("Hello", "e"), scene.clock.tick(3600))
+    assert (again.id, again.message, again.state) == (first.id, first.message, "done")
+    await scene.decide_all()
+    assert [said.id for said in await scene.store.messages(first.thread)] == [first.message]
+
+
+async def test_the_same_event_at_many_doors_at_the_same_moment_is_one_receipt(scene: Scene) -> None:
+    async with another(scene.store.database) as second:
+        doors = [scene.store.receipts, Store(second).receipts]
+        told = await asyncio.gather(
+            *(door.accept(message("Hello", "e"), scene.clock()) for _ in range(20) for door in doors)
+        )
+    assert len({receipt.id for receipt in told}) == 1
+    assert len(await scene.rows(schema.receipts)) == 1
+
+
+async def test_many_first_messages_of_one_thread_at_the_same_moment_are_all_kept_in_one_thread(scene: Scene) -> None:
+    async with another(scene.store.database) as second:
+        doors = [scene.store.receipts, Store(second).receipts]
+        told = await asyncio.gather(
+            *(doors[n % 2].accept(message(f"line {n}", f"e{n % 30}"), scene.clock()) for n in range(60))
+        )
+    assert len({receipt.thread for receipt in told}) == 1
+    assert len({receipt.id for receipt in told}) == 30
+
+
+async def test_the_same_event_id_from_another_account_is_another_event(scene: Scene) -> None:
+    for account in ("one", "two"):
+        inbound = InboundMessage(ThreadKey("web", account, "s"), "e", "customer", "Hello")
+        await scene.store.receipts.accept(inbound, scene.clock())
+    assert len(await scene.rows(schema.receipts)) == 2
+
+
+async def test_an_action_on_a_case_that_does_not_exist_is_not_taken(scene: Scene) -> None:
+    event = DeskEvent(CaseId("c_none"), "e", ADA, "Ada", DeskAction.CLAIM)
+    with pytest.raises(LookupError, match="no case c_none"):
+        await scene.store.receipts.accept(event, scene.clock())
+    assert await scene.rows(schema.receipts) == []
+
+
+async def test_a_message_has_the_id_its_sender_was_promised(scene: Scene) -> None:
+    receipts = [await scene.accept("one"), await scene.accept("two")]
+    await scene.decide_all()
+    said = await scene.store.messages(receipts[0].thread)
+    assert [(m.id, m.text) for m in said] == [(receipts[0].message, "one"), (receipts[1].message, "two")]
+
+
+async def test_an_empty_message_is_ignored_with_a_reason(scene: Scene) -> None:
+    receipt = await scene.accept("  \n")
+    await scene.decide_all()
+    settled = await scene.store.receipts.get(receipt.id)
+    assert (settled.state, settled.result) == ("ignored", "empty")
+    assert await scene.store.messages(receipt.thread) == []
+
+
+async def test_raw_events_are_forgotten_after_their_time_and_receipts_stay(scene: Scene) -> None:
+    inbound = InboundMessage(ThreadKey("web", "chat", "s"), "e", "customer", "Hello", raw={"text": "Hello"})
+    await scene.store.receipts.accept(inbound, scene.clock())
+    assert await scene.store.receipts.drop_raw(scene.clock() + 1) == 0, "not before it is decided"
+    await scene.decide_all()
+    assert await scene.store.receipts.drop_raw(scene.clock()) == 0
+    assert await scene.store.receipts.drop_raw(scene.clock() + 1) == 1
+    assert await scene.rows(schema.receipts, "state", "raw") == [("done", None)]
+
+
+# Nothing is lost
+
+
+async def test_no_update_of_a_thread_is_lost_among_two_hundred_at_once(scene: Scene) -> None:
+    thread = await scene.say("line 0")
+    async with another(scene.store.database) as second:
+        databases = [scene.store.database, second]
+
+        async def advance(n: int) -> None:
+            async with databases[n % 2].writing("test") as connection:
+                await threads.advance(connection, thread, CustomerSaid(f"line {n}"), scene.clock())
+
+        await asyncio.gather(*(advance(n) for n in range(1, 201)))
+    said = await scene.store.messages(thread)
+    assert [m.seq for m in said] == list(range(1, 202))
+    assert {m.text for m in said} == {f"line {n}" for n in range(201)}
+    assert (await scene.store.thread(thread)).last_seq == 201
+    states = Counter(await scene.rows(schema.runs, "state"))
+    assert states == {("superseded",): 200, ("waiting",): 1}
+
+
+async def test_messages_at_once_are_all_decided_by_two_replicas_each_once_and_in_order(
+    scene: Scene,
+) -> None:
+    async with another(scene.store.database) as second:
+        stores = [scene.store, Store(second)]
+        receipts = await asyncio.gather(
+            *(stores[n % 2].receipts.accept(message(f"line {n}", f"e{n}"), scene.clock()) for n in range(60))
+        )
+
+        async def work(store: Store) -> None:
+            while (await store.backlog())["receipts"]:
+                for lease in await store.receipts.claim(scene.clock(), 8):
+                    await store.receipts.decide(lease, scene.clock())
+
+        await asyncio.gather(*(work(store) for store in stores))
+    said = await scene.store.messages(receipts[0].thread)
+    assert [m.seq for m in said] == list(range(1, 61))
+    assert [(m.id,) for m in said] == await scene.rows(schema.receipts, "message_id"), "in order of acceptance"
+
+
+async def test_a_transaction_that_fails_writes_nothing(scene: Scene) -> None:
+    thread = await scene.say("one")
+    before = await scene.everything()
+    with pytest.raises(ZeroDivisionError):
+        async with scene.store.database.writing("test") as connection:
+            await threads.advance(connection, thread, CustomerSaid("two"), scene.clock())
+            raise ZeroDivisionError
+    assert await scene.everything() == before
+
+
+async def test_a_database_that_is_away_is_a_temporary_error() -> None:
+    for url in (sqlite_url("/dev/null/no/such.db"), "postgresql+asyncpg://nobody:x@127.0.0.1:1/none"):  # type: ignore[arg-type]
+        away = Database(url)
+        with pytest.raises(StoreUnavailable, match="can't be used now") as raised:
+            await Store(away).backlog()
+        assert isinstance(raised.value, TemporaryError)
+        await away.close()
+
+
+# Leases
+
+
+async def test_two_claimers_never_get_the_same_row(scene: Scene) -> None:
+    for n in range(40):
+        await scene.accept("Hello", session=f"s_{n}")
+    async with another(scene.store.database) as second:
+        stores = [scene.store, Store(second)]
+        claims = await asyncio.gather(*(stores[n % 2].receipts.claim(scene.clock(), 3) for n in range(30)))
+        leases = [lease for claimed in claims for lease in claimed]
+        while more := await scene.store.receipts.claim(scene.clock(), 3):
+            leases += more
+    assert len(leases) == 40
+    assert len({lease.id for lease in leases}) == 40
+    assert {lease.token for lease in leases} == {1}
+
+
+async def test_two_claimers_never_get_the_same_run_or_the_same_part(scene: Scene) -> None:
+    for n in range(20):
+        await scene.say("Hello", session=f"s_{n}")
+    async with another(scene.store.database) as second:
+        stores = [scene.store, Store(second)]
+        claims = await asyncio.gather(*(stores[n % 2].runs.claim(scene.clock(), 2) for n in range(20)))
+        runs = [lease for claimed in claims for lease in claimed]
+        while more := await scene.store.runs.claim(scene.clock(), 20):
+            runs += more
+        assert sorted(lease.id for lease in runs) == sorted(id_ for (id_,) in await scene.rows(schema.runs, "id"))
+        for lease in runs:
+            await scene.store.runs.finish(lease, answered("Hello"), scene.clock())
+        claims = await asyncio.gather(*(stores[n % 2].deliveries.claim(scene.clock(), 2) for n in range(20)))
+        parts = [lease for claimed in claims for lease in claimed]
+        while more := await scene.store.deliveries.claim(scene.clock(), 20):
+            parts += more
+    assert sorted(lease.id for lease in parts) == sorted(id_ for (id_,) in await scene.rows(schema.deliveries, "id"))
+
+
+async def test_a_receipt_whose_lease_ran_out_is_decided_by_another_and_the_late_one_writes_nothing(
+    scene: Scene,
+) -> None:
+    receipt = await scene.accept("Hello")
+    [late] = await scene.store.receipts.claim(scene.clock(), 1)
+    scene.clock.tick(LEASE_SECONDS)
+    assert await scene.store.receipts.claim(scene.clock(), 1) == [], "a lease lasts its whole time"
+    [lease] = await scene.store.receipts.claim(scene.clock.tick(1), 1)
+    assert (lease.id, lease.token, lease.was_dropped) == (late.id, late.token + 1, True)
+    for late_word in (
+        scene.store.receipts.decide(late, scene.clock()),
+        scene.store.receipts.retry(late, scene.clock(), "late"),
+        scene.store.receipts.give_up(late, scene.clock(), "late"),
+    ):
+        before = await scene.everything()
+        with pytest.raises(Superseded):
+            await late_word
+        assert await scene.everything() == before
+    await scene.store.receipts.decide(lease, scene.clock())
+    with pytest.raises(Superseded):
+        await scene.store.receipts.decide(lease, scene.clock())
+    assert await scene.transcript(receipt.thread) == [(Author.CUSTOMER, "Hello")]
+
+
+async def test_a_run_whose_lease_ran_out_is_answered_by_another_and_the_late_answer_is_not_sent(scene: Scene) -> None:
+    thread = await scene.say("Hello")
+    late = await scene.claim_run()
+    scene.clock.tick(LEASE_SECONDS + 1)
+    lease = await scene.claim_run()
+    before = await scene.everything()
+    for late_word in (
+        scene.store.runs.finish(late, answered("late"), scene.clock()),
+        scene.store.runs.check(late),
+        scene.store.runs.heartbeat(late, scene.clock()),
+        scene.store.runs.open_stream(late, scene.clock()),
+        scene.store.runs.retry(late, scene.clock(), "late"),
+    ):
+        with pytest.raises(Superseded):
+            await late_word
+        assert await scene.everything() == before
+    await scene.store.runs.finish(lease, answered("in time"), scene.clock())
+    with pytest.raises(Superseded):
+        await scene.store.runs.finish(late, answered("late"), scene.clock())
+    assert await scene.transcript(thread) == [(Author.CUSTOMER, "Hello"), (Author.BOT, "in time")]
+
+
+async def test_a_part_whose_sender_died_is_claimed_again_and_says_so(scene: Scene) -> None:
+    await scene.say("Hello")
+    await scene.finish_run(answered("Hi"))
+    [late] = await scene.claim_parts()
+    assert not late.was_dropped
+    scene.clock.tick(LEASE_SECONDS + 1)
+    [lease] = await scene.claim_parts()
+    assert lease.was_dropped, "it may have gone out: the worker must know"
+    with pytest.raises(Superseded):
+        await scene.store.deliveries.finish(late, DeliveryState.DELIVERED, scene.clock())
+    assert await scene.line_states() == ["waiting"]
+    await scene.store.deliveries.finish(lease, DeliveryState.UNKNOWN, scene.clock(), error="died")
+    with pytest.raises(Superseded):
+        await scene.store.deliveries.finish(lease, DeliveryState.DELIVERED, scene.clock())
+    assert await scene.line_states() == ["unknown"]
+
+
+async def test_a_heartbeat_keeps_a_lease(scene: Scene) -> None:
+    await scene.say("Hello", session="s_1")
+    run = await scene.claim_run()
+    scene.clock.tick(LEASE_SECONDS - 1)
+    await scene.store.runs.heartbeat(run, scene.clock())
+    scene.clock.tick(LEASE_SECONDS - 1)
+    assert await scene.store.runs.claim(scene.clock(), 1) == []
+    await scene.store.runs.finish(run, answered("Hi"), scene.clock())
+    [part] = await scene.claim_parts()
+    scene.clock.tick(LEASE_SECONDS - 1)
+    await scene.store.deliveries.heartbeat(part, scene.clock())
+    scene.clock.tick(LEASE_SECONDS - 1)
+    assert await scene.claim_parts() == []
+    scene.clock.tick(2)
+    assert len(await scene.claim_parts()) == 1
+    with pytest.raises(Superseded):
+        await scene.store.deliveries.heartbeat(part, scene.clock())
+
+
+async def test_a_row_given_back_waits_its_time_and_is_not_taken_for_dropped(scene: Scene) -> None:
+    await scene.say("Hello")
+    await scene.finish_run(answered("Hi"))
+    [part] = await scene.claim_parts()
+    await scene.store.deliveries.retry(part, scene.clock() + 60, "the platform is away")
+    scene.clock.tick(59)
+    assert await scene.claim_parts() == []
+    scene.clock.tick(1)
+    [part] = await scene.claim_parts()
+    assert (part.attempts, part.was_dropped, part.row.error) == (2, False, "the platform is away")
+
+
+async def test_after_a_restart_what_the_dead_process_held_is_free_at_once(scene: Scene) -> None:
+    await scene.accept("one", session="s_1")
+    await scene.say("two", session="s_2")
+    await scene.accept("three", session="s_3")
+    assert len(await scene.store.receipts.claim(scene.clock(), 10)) == 1
+    assert len(await scene.store.runs.claim(scene.clock(), 10)) == 2
+    assert await scene.store.receipts.claim(scene.clock(), 10) == []
+    await scene.store.forget_leases()
+    assert [lease.was_dropped for lease in await scene.store.receipts.claim(scene.clock(), 10)] == [True]
+    assert [lease.was_dropped for lease in await scene.store.runs.claim(scene.clock(), 10)] == [True, True]
+
+
+# Order
+
+
+async def test_receipts_of_one_thread_are_decided_in_order_even_when_the_first_has_to_wait(scene: Scene) -> None:
+    receipt = await scene.accept("one")
+    await scene.accept("two")
+    [first] = await scene.store.receipts.claim(scene.clock(), 10)
+    assert first.row.event["text"] == "one"
+    assert await scene.store.receipts.claim(scene.clock(), 10) == [], "the second waits while the first is in hand"
+    await scene.store.receipts.retry(first, scene.clock() + 4, "hiccup")
+    assert await scene.store.receipts.claim(scene.clock(), 10) == [], "and while the first waits for its next try"
+    scene.clock.tick(4)
+    await scene.decide_all()
+    assert await scene.transcript(receipt.thread) == [(Author.CUSTOMER, "one"), (Author.CUSTOMER, "two")]
+
+
+async def test_an_operators_action_keeps_its_place_among_the_customers_messages(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    before = await scene.accept("before")
+    event = DeskEvent(case, "reply", ADA, "Ada", DeskAction.REPLY, "answer")
+    await scene.store.receipts.accept(event, scene.clock())
+    await scene.accept("after")
+    await scene.decide_all()
+    assert [words for _, words in await scene.transcript(before.thread)][-3:] == ["before", "answer", "after"]
+
+
+async def test_threads_do_not_wait_for_each_other(scene: Scene) -> None:
+    for session in ("s_1", "s_2", "s_3"):
+        await scene.accept("one", session)
+        await scene.accept("two", session)
+    leases = await scene.store.receipts.claim(scene.clock(), 10)
+    assert [lease.row.event["text"] for lease in leases] == ["one", "one", "one"]
+    await scene.store.receipts.decide(leases[1], scene.clock())
+    [lease] = await scene.store.receipts.claim(scene.clock(), 10)
+    assert (lease.row.event["text"], lease.row.lane) == ("two", leases[1].row.lane)
+
+
+async def test_lines_go_out_one_by_one_in_the_order_they_were_said(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    for words in ("one", "two"):
+        await scene.act(case, DeskAction.REPLY, words)
+    [head] = await scene.claim_parts()
+    assert await scene.claim_parts() == []
+    await scene.store.deliveries.finish(head, DeliveryState.DELIVERED, scene.clock())
+    assert await scene.deliver_all() == [wording.joined("Ada"), "one", "two"]
+
+
+@pytest.mark.parametrize("state", [DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.REFUSED])
+async def test_a_line_that_fails_for_good_lets_the_next_one_go(scene: Scene, state: DeliveryState) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    [head] = await scene.claim_parts()
+    await scene.store.deliveries.finish(head, state, scene.clock(), error="gone")
+    assert await scene.deliver_all() == [wording.joined("Ada")]
+    thread = (await scene.store.cases.get(case)).thread.id
+    states = await scene.store.deliveries.of_messages(thread)
+    assert list(Counter(states.values()).items()) == [(state, 1), (DeliveryState.DELIVERED, 1)]
+
+
+async def test_a_slow_lane_does_not_hold_up_another(scene: Scene) -> None:
+    for session in ("s_1", "s_2"):
+        await scene.say("Hello", session)
+        await scene.finish_run(answered(f"Hi {session}"))
+    [first, _] = await scene.claim_parts()
+    await scene.store.deliveries.retry(first, scene.clock() + 60, "away")
+    await scene.say("And?", session="s_2")
+    scene.clock.tick(LEASE_SECONDS + 1)
+    assert await scene.deliver_all() == ["Hi s_2"]
+
+
+# Turns
+
+
+async def test_a_newer_message_supersedes_a_run_that_has_not_spoken(scene: Scene) -> None:
+    thread = await scene.say("one")
+    old = await scene.claim_run()
+    await scene.say("two")
+    with pytest.raises(Superseded):
+        await scene.store.runs.check(old)
+    with pytest.raises(Superseded):
+        await scene.store.runs.open_stream(old, scene.clock())
+    new = await scene.claim_run()
+    turn = await scene.store.runs.turn(new)
+    assert (turn.question, turn.history) == ("one\ntwo", ())
+    await scene.store.runs.finish(new, answered("both"), scene.clock())
+    assert [words for _, words in await scene.transcript(thread)] == ["one", "two", "both"]
+    assert await scene.deliver_all() == ["both"]
+
+
+async def test_the_result_of_a_superseded_run_is_kept_and_never_sent(scene: Scene) -> None:
+    thread = await scene.say("one")
+    old = await scene.claim_run()
+    await scene.say("two")
+    before = await scene.transcript(thread)
+    decision = await scene.store.runs.finish(old, answered("too late"), scene.clock())
+    assert decision.ignored == "stale"
+    assert await scene.transcript(thread) == before
+    assert await scene.rows(schema.deliveries) == []
+    states = await scene.rows(schema.runs, "state", "result")
+    assert [state for state, _ in states] == ["superseded", "waiting"]
+    assert states[0][1]["text"] == "too late"
+    assert await scene.store.runs.latest_result(thread) is None, "it never counted"
+
+
+async def test_a_message_while_the_bot_speaks_is_answered_next_and_alone(scene: Scene) -> None:
+    thread = await scene.say("one")
+    first = await scene.claim_run()
+    await scene.store.runs.open_stream(first, scene.clock())
+    await scene.say("two")
+    await scene.store.runs.check(first)
+    assert await scene.store.runs.claim(scene.clock(), 5) == [], "one run counts at a time"
+    await scene.store.runs.finish(first, answered("answer one"), scene.clock())
+    assert (await scene.store.thread(thread)).turn_over_up_to == 1
+    second = await scene.claim_run()
+    turn = await scene.store.runs.turn(second)
+    assert turn.question == "two", "what has its answer is not asked again"
+    assert [said.text for said in turn.history] == ["one", "answer one"]
+    await scene.store.runs.finish(second, answered("answer two"), scene.clock())
+    assert [words for _, words in await scene.transcript(thread)] == ["one", "two", "answer one", "answer two"]
+    assert (await scene.store.thread(thread)).turn_over_up_to == 2
+
+
+async def test_a_burst_is_waited_for_as_long_as_the_quiet_window_says(database: Database, clock: ManualClock) -> None:
+    scene = Scene(Store(database, quiet=2.0), clock)
+    await scene.say("one")
+    clock.tick(1.5)
+    assert await scene.store.runs.claim(clock(), 5) == []
+    await scene.say("two")
+    clock.tick(1.5)
+    assert await scene.store.runs.claim(clock(), 5) == []
+    clock.tick(0.5)
+    assert (await scene.store.runs.turn(await scene.claim_run())).question == "one\ntwo"
+
+
+async def test_one_customers_facts_never_reach_anothers_run(scene: Scene) -> None:
+    await scene.say("I ride a Lark 3", session="s_1")
+    await scene.finish_run(answered("Noted.", facts=("rides a Lark 3",)))
+    await scene.say("Hello", session="s_2")
+    assert (await scene.store.runs.turn(await scene.claim_run())).facts == ()
+    await scene.say("Hello again", session="s_1")
+    assert (await scene.store.runs.turn(await scene.claim_run())).facts == ("rides a Lark 3",)
+
+
+async def test_notes_are_not_shown_to_the_bot(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.NOTE, "difficult customer")
+    await scene.act(case, DeskAction.HAND_BACK)
+    await scene.say("And now?")
+    turn = await scene.store.runs.turn(await scene.claim_run())
+    assert turn.question == "And now?"
+    assert "difficult customer" not in [said.text for said in turn.history]
+    assert turn.history[-1].text == wording.handed_back("Ada")
+
+
+async def test_an_answer_keeps_its_citations(scene: Scene) -> None:
+    thread = await scene.say("How long?")
+    source = Citation(1, "Returns", "returns.md", "Returns > Time", "30 days")
+    await scene.finish_run(answered("30 days [1]", citations=(source,)))
+    assert (await scene.store.messages(thread))[-1].citations == (source,)
+    result = await scene.store.runs.latest_result(thread)
+    assert result
+    assert result.citations == (source,)
+
+
+# Streams
+
+
+async def test_a_stream_is_a_part_before_its_first_words_and_its_message_closes_it(scene: Scene) -> None:
+    thread = await scene.say("Hello")
+    run = await scene.claim_run()
+    await scene.store.runs.open_stream(run, scene.clock())
+    await scene.store.runs.open_stream(run, scene.clock())
+    assert await scene.rows(schema.deliveries, "kind", "state", "message_id") == [("stream", "waiting", None)]
+    current = (await scene.store.thread(thread)).run
+    assert current
+    assert current.speaking
+    assert await scene.store.deliveries.claim(scene.clock(), 5) == [], "its run works it"
+    await scene.store.runs.finish(run, answered("Hi"), scene.clock())
+    said = (await scene.store.messages(thread))[-1]
+    assert await scene.rows(schema.deliveries, "state", "message_id") == [("delivered", said.id)]
+    assert await scene.deliver_all() == [], "it has been read already"
+
+
+async def test_a_stream_taken_over_from_a_dead_worker_stays_one_part(scene: Scene) -> None:
+    thread = await scene.say("Hello")
+    await scene.store.runs.open_stream(await scene.claim_run(), scene.clock())
+    scene.clock.tick(LEASE_SECONDS + 1)
+    again = await scene.claim_run()
+    await scene.store.runs.open_stream(again, scene.clock())
+    await scene.store.runs.finish(again, answered("Hi"), scene.clock())
+    assert await scene.line_states() == ["delivered"]
+    assert len(await scene.store.messages(thread)) == 2
+
+
+@pytest.mark.parametrize("spoken", ["", "The warranty lasts"])
+async def test_a_handoff_closes_the_stream_and_its_line_follows(scene: Scene, spoken: str) -> None:
+    thread = await scene.say("Hello")
+    run = await scene.claim_run()
+    await scene.store.runs.open_stream(run, scene.clock())
+    result = RunResult(Outcome.HANDED_OFF, spoken, reason=HandoffReason.MODEL_FAILED)
+    await scene.store.runs.finish(run, result, scene.clock())
+    assert await scene.line_states() == ["partial", "waiting"]
+    assert await scene.deliver_all() == [wording.HANDED_OFF_FAILED]
+    shown = [(Author.BOT, spoken)] if spoken else []
+    assert (await scene.transcript(thread))[1:] == [*shown, (Author.SYSTEM, wording.HANDED_OFF_FAILED)]
+
+
+async def test_a_failure_that_goes_to_people_closes_the_stream_of_the_run_it_silences(scene: Scene) -> None:
+    thread = await scene.say("Hello")
+    run = await scene.claim_run()
+    await scene.store.runs.open_stream(run, scene.clock())
+    await scene.accept("and this breaks")
+    [lease] = await scene.store.receipts.claim(scene.clock(), 1)
+    await scene.store.receipts.give_up(lease, scene.clock(), "ValueError: broken")
+    assert await scene.line_states() == ["partial", "waiting"]
+    with pytest.raises(Superseded):
+        await scene.store.runs.check(run)
+    assert (await scene.store.runs.finish(run, answered("late"), scene.clock())).ignored == "stale"
+    assert await scene.deliver_all() == [wording.HANDED_OFF_FAILED]
+    assert (await scene.store.thread(thread)).owner.kind is OwnerKind.DESK
+
+
+# The fence: who may speak
+
+
+async def test_a_claim_silences_every_bot_line_that_is_not_on_its_way(scene: Scene) -> None:
+    thread = await scene.say("one")
+    await scene.finish_run(answered("slow answer"))
+    await scene.say("I want a person")
+    await scene.finish_run(ASKED)
+    case = (await scene.store.thread(thread)).case
+    assert case
+    await scene.act(case, DeskAction.CLAIM)
+    assert await scene.deliver_all() == [wording.HANDED_OFF_ASKED, wording.joined("Ada")]
+    assert await scene.line_states() == ["superseded", "delivered", "delivered"]
+
+
+async def test_an_old_bot_line_never_holds_up_the_line_that_tells_of_the_handoff(scene: Scene) -> None:
+    await scene.say("one")
+    await scene.finish_run(answered("slow answer"))
+    [part] = await scene.claim_parts()
+    await scene.store.deliveries.retry(part, scene.clock() + 4, "the platform is away")
+    await scene.hand_off()
+    assert await scene.deliver_all() == [wording.HANDED_OFF_ASKED]
+    scene.clock.tick(3600)
+    assert await scene.deliver_all() == []
+    assert await scene.line_states() == ["superseded", "delivered"]
+
+
+async def test_a_bot_line_on_its_way_at_a_handoff_ends_as_whatever_became_of_it(scene: Scene) -> None:
+    await scene.say("one")
+    await scene.finish_run(answered("answer"))
+    [part] = await scene.claim_parts()
+    await scene.hand_off()
+    assert await scene.claim_parts() == [], "the lane waits for the one on its way"
+    await scene.store.deliveries.finish(part, DeliveryState.DELIVERED, scene.clock())
+    assert await scene.deliver_all() == [wording.HANDED_OFF_ASKED]
+    assert await scene.line_states() == ["delivered", "delivered"]
+
+
+async def test_a_bot_line_that_comes_back_unsent_after_a_handoff_is_not_sent_any_more(scene: Scene) -> None:
+    await scene.say("one")
+    await scene.finish_run(answered("answer"))
+    [part] = await scene.claim_parts()
+    await scene.hand_off()
+    await scene.store.deliveries.retry(part, scene.clock(), "the platform is away")
+    assert await scene.deliver_all() == [wording.HANDED_OFF_ASKED]
+    assert await scene.line_states() == ["superseded", "delivered"]
+
+
+async def test_a_bot_line_whose_sender_died_before_a_handoff_ends_unknown_and_lets_the_next_go(scene: Scene) -> None:
+    await scene.say("one")
+    await scene.finish_run(answered("answer"))
+    await scene.claim_parts()
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    assert await scene.deliver_all() == []
+    scene.clock.tick(LEASE_SECONDS + 1)
+    assert await scene.deliver_all() == [wording.HANDED_OFF_ASKED, wording.joined("Ada")]
+    assert await scene.line_states() == ["unknown", "delivered", "delivered"]
+
+
+async def test_a_bot_line_is_not_claimed_when_the_owner_changes_in_the_middle_of_the_claim(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.say("one")
+    await scene.finish_run(answered("answer"))
+    end_outdated = scene.store.deliveries._end_outdated
+
+    async def then_the_owner_changes(connection: AsyncConnection, now: float) -> None:
+        await end_outdated(connection, now)
+        await connection.execute(schema.threads.update().values(epoch=schema.threads.c.epoch + 1))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.store.deliveries, "_end_outdated", then_the_owner_changes)
+        assert await scene.claim_parts() == []
+    assert await scene.deliver_all() == []
+    assert await scene.line_states() == ["superseded"]
+
+
+async def test_operators_lines_go_out_whatever_the_epoch_is_by_then(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    await scene.act(case, DeskAction.REPLY, "my last word")
+    await scene.act(case, DeskAction.RESOLVE)
+    assert await scene.deliver_all() == [
+        wording.HANDED_OFF_ASKED,
+        wording.joined("Ada"),
+        "my last word",
+        wording.resolved("Ada"),
+    ]
+
+
+async def test_a_run_of_an_old_epoch_is_not_claimable_and_its_end_is_kept_and_never_sent(scene: Scene) -> None:
+    thread = await scene.say("one")
+    held = await scene.claim_run()
+    async with scene.store.database.writing("test") as connection:  # as if the owner had changed on its own
+        await connection.execute(schema.threads.update().values(epoch=schema.threads.c.epoch + 1))
+    scene.clock.tick(LEASE_SECONDS + 1)
+    assert await scene.store.runs.claim(scene.clock(), 5) == []
+    with pytest.raises(Superseded):
+        await scene.store.runs.check(held)
+    with pytest.raises(Superseded):
+        await scene.store.runs.open_stream(held, scene.clock())
+    before = await scene.transcript(thread)
+    assert (await scene.store.runs.finish(held, answered("late"), scene.clock())).ignored == "stale"
+    assert await scene.transcript(thread) == before
+    [(state, result)] = await scene.rows(schema.runs, "state", "result")
+    assert (state, result["text"]) == ("superseded", "late")
+    assert await scene.deliver_all() == []
+
+
+async def test_the_epoch_grows_by_one_with_each_change_of_owner_and_only_then(scene: Scene) -> None:
+    case = await scene.hand_off()
+    thread = (await scene.store.cases.get(case)).thread.id
+    seen = []
+    for action, words in (
+        (DeskAction.NOTE, "hm"),
+        (DeskAction.CLAIM, ""),
+        (DeskAction.CLAIM, ""),
+        (DeskAction.REPLY, "hi"),
+        (DeskAction.RELEASE, ""),
+        (DeskAction.HAND_BACK, ""),
+    ):
+        await scene.act(case, action, words)
+        state = await scene.store.thread(thread)
+        seen.append((str(state.owner), state.epoch))
+    assert seen == [
+        ("desk", 1),
+        ("operator:o_ada", 2),
+        ("operator:o_ada", 2),
+        ("operator:o_ada", 2),
+        ("desk", 3),
+        ("bot", 4),
+    ]
+
+
+async def test_of_two_operators_who_claim_at_once_one_holds_the_case(scene: Scene) -> None:
+    case = await scene.hand_off()
+    async with another(scene.store.database) as second:
+        stores = [scene.store, Store(second)]
+        events = [DeskEvent(case, f"claim-{by}", by, NAMES[by], DeskAction.CLAIM) for by in (ADA, BEN)]
+        receipts = await asyncio.gather(
+            *(store.receipts.accept(event, scene.clock()) for store, event in zip(stores, events, strict=True))
+        )
+        await scene.decide_all()
+    settled = [await scene.store.receipts.get(receipt.id) for receipt in receipts]
+    assert sorted(receipt.state for receipt in settled) == ["done", "refused"]
+    [winner] = [by for by, receipt in zip((ADA, BEN), settled, strict=True) if receipt.state == "done"]
+    assert (await scene.store.cases.get(case)).thread.owner.operator == winner
+
+
+# Cases and the desk
+
+
+async def test_a_refused_action_writes_nothing_but_its_reason(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM, by=ADA)
+    for action, words, why in (
+        (DeskAction.REPLY, "let me", "A colleague holds this case"),
+        (DeskAction.CLAIM, "", "A colleague holds this case"),
+        (DeskAction.RELEASE, "", "A colleague holds this case"),
+        (DeskAction.RESOLVE, "", "A colleague holds this case"),
+        (DeskAction.HAND_BACK, "", "A colleague holds this case"),
+        (DeskAction.NOTE, " ", "A note needs some text"),
+    ):
+        before = await scene.everything()
+        scene.clock.tick(1)
+        receipt = await scene.act(case, action, words, by=BEN)
+        assert receipt.state == "refused"
+        assert why in receipt.result
+        assert await scene.everything() == before
+
+
+async def test_an_old_case_takes_notes_and_nothing_else(scene: Scene) -> None:
+    old = await scene.hand_off()
+    await scene.act(old, DeskAction.RESOLVE)
+    new = await scene.hand_off("Again, please")
+    await scene.act(new, DeskAction.CLAIM, by=ADA)
+    for action in (DeskAction.CLAIM, DeskAction.RELEASE, DeskAction.RESOLVE, DeskAction.HAND_BACK, DeskAction.REPLY):
+        assert (await scene.act(old, action, "words", by=ADA)).state == "refused", action
+    assert (await scene.act(old, DeskAction.NOTE, "for the record", by=BEN)).state == "done"
+    assert (await scene.store.cases.get(new)).thread.owner.held_by(ADA)
+
+
+async def test_a_handoff_opens_one_case_with_what_the_bot_knew_and_one_line_for_the_customer(scene: Scene) -> None:
+    thread = await scene.say("My bike is broken")
+    result = RunResult(Outcome.HANDED_OFF, reason=HandoffReason.WEAK_GROUNDING, detail="0.2", question="broken bike")
+    await scene.finish_run(result)
+    [case] = await scene.store.cases.find("open")
+    assert (case.reason, case.result, case.thread.id) == (HandoffReason.WEAK_GROUNDING, result, thread)
+    assert case.summary == "broken bike"
+    assert case.waiting_since == scene.clock()
+    assert await scene.transcript(thread) == [
+        (Author.CUSTOMER, "My bike is broken"),
+        (Author.SYSTEM, wording.HANDED_OFF),
+    ]
+    assert await scene.deliver_all() == [wording.HANDED_OFF]
+    assert await scene.store.runs.claim(scene.clock(), 5) == []
+
+
+async def test_a_case_is_open_as_long_as_people_own_its_thread(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    assert [found.id for found in await scene.store.cases.find("open")] == [case]
+    await scene.act(case, DeskAction.RESOLVE)
+    assert await scene.store.cases.find("open") == []
+    [closed] = await scene.store.cases.find("resolved")
+    assert (closed.outcome, closed.closed_by, closed.is_open, closed.thread.case) == ("resolved", "Ada", False, None)
+    again = await scene.hand_off("Still broken")
+    assert again != case
+    found = await scene.store.cases.find("all")
+    assert [(one.id, one.is_open, one.number) for one in found] == [(again, True, 2), (case, False, 1)]
+
+
+async def test_what_the_customer_says_to_people_is_not_answered_by_the_bot(scene: Scene) -> None:
+    case = await scene.hand_off()
+    thread = await scene.say("Hello? Anyone?")
+    await scene.act(case, DeskAction.CLAIM)
+    await scene.say("There you are")
+    assert await scene.store.runs.claim(scene.clock(), 5) == []
+    state = await scene.store.thread(thread)
+    assert state.turn_over_up_to == state.asked_up_to == state.last_seq
+
+
+async def test_a_case_has_one_waiting_card_however_much_happens(scene: Scene) -> None:
+    case = await scene.hand_off()
+    cards = [("waiting",)]
+
+    async def states() -> list[tuple[str]]:
+        rows = await scene.rows(schema.deliveries, "kind", "state")
+        return [(state,) for kind, state in rows if kind == "card"]
+
+    assert await states() == cards
+    await scene.act(case, DeskAction.CLAIM)
+    await scene.say("Hello?")
+    await scene.act(case, DeskAction.NOTE, "hm")
+    assert await states() == cards
+    [card] = await scene.claim_parts("card")
+    assert (await scene.store.deliveries.part(card)).case == case
+    await scene.act(case, DeskAction.NOTE, "what the card on its way may not show")
+    await scene.act(case, DeskAction.NOTE, "nor this")
+    assert await states() == [*cards, *cards]
+    assert await scene.claim_parts("card") == [], "one after the other"
+    await scene.store.deliveries.finish(card, DeliveryState.DELIVERED, scene.clock())
+    [card] = await scene.claim_parts("card")
+    await scene.store.deliveries.retry(card, scene.clock() + 4, "away")
+    await scene.act(case, DeskAction.NOTE, "a card given back is used again")
+    assert await states() == [("delivered",), *cards]
+
+
+async def test_a_message_that_cannot_be_handled_puts_its_thread_before_people(scene: Scene) -> None:
+    receipt = await scene.accept("breaks")
+    [lease] = await scene.store.receipts.claim(scene.clock(), 1)
+    await scene.store.receipts.give_up(lease, scene.clock(), "ValueError: broken")
+    assert (await scene.store.receipts.get(receipt.id)).state == "failed"
+    [case] = await scene.store.cases.find("open")
+    assert case.reason is HandoffReason.INTERNAL_ERROR
+    assert receipt.id in case.result.detail
+    assert await scene.deliver_all() == [wording.HANDED_OFF_FAILED]
+    assert (await scene.store.backlog())["receipts_failed"] == 1
+
+
+async def test_what_cannot_be_handled_while_people_own_the_thread_is_a_note_for_them(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    receipt = await scene.accept("breaks")
+    [lease] = await scene.store.receipts.claim(scene.clock(), 1)
+    await scene.store.receipts.give_up(lease, scene.clock(), "ValueError: broken")
+    found = await scene.store.cases.get(case)
+    last = (await scene.store.cases.messages(found))[-1]
+    assert last.author is Author.NOTE
+    assert receipt.id in last.text
+    assert found.thread.owner.held_by(ADA)
+    assert len(await scene.store.cases.find("open")) == 1
+
+
+async def test_the_desk_hears_of_every_change_of_a_case(scene: Scene) -> None:
+    case = await scene.hand_off()
+    opened = scene.clock()
+    assert await scene.store.cases.changed_since(opened) == []
+    for happens in (
+        lambda: scene.act(case, DeskAction.CLAIM),
+        lambda: scene.say("Hello?"),
+        lambda: scene.act(case, DeskAction.NOTE, "hm"),
+        lambda: scene.deliver_all(),
+        lambda: scene.act(case, DeskAction.RESOLVE),
+    ):
+        before = scene.clock()
+        scene.clock.tick(1)
+        await happens()
+        assert await scene.store.cases.changed_since(before) == [(case, scene.clock())]
+
+
+# Tokens
+
+
+async def test_of_two_who_redeem_a_ticket_at_once_one_gets_in(scene: Scene) -> None:
+    ticket = await scene.store.credentials.issue(Kind.CHAT_TICKET, "s_1", scene.clock(), lasts=30)
+    async with another(scene.store.database) as second:
+        doors = [scene.store.credentials, Store(second).credentials]
+        got = await asyncio.gather(
+            *(door.redeem(Kind.CHAT_TICKET, ticket, scene.clock()) for _ in range(5) for door in doors)
+        )
+    assert sorted(got, key=str) == [None] * 9 + ["s_1"]
+
+
+async def test_a_ticket_is_good_for_its_kind_and_its_time_only(scene: Scene) -> None:
+    tokens = scene.store.credentials
+    ticket = await tokens.issue(Kind.CHAT_TICKET, "s_1", scene.clock(), lasts=30)
+    assert await tokens.redeem(Kind.DESK_TICKET, ticket, scene.clock()) is None
+    assert await tokens.redeem(Kind.CHAT_TICKET, ticket + "x", scene.clock()) is None
+    assert await tokens.redeem(Kind.CHAT_TICKET, ticket, scene.clock() + 30) is None
+    assert await tokens.redeem(Kind.CHAT_TICKET, ticket, scene.clock() + 29) == "s_1"
+
+
+async def test_expired_tokens_are_forgotten_and_the_others_stay(scene: Scene) -> None:
+    tokens = scene.store.credentials
+    await tokens.issue(Kind.CHAT_TICKET, "s_1", scene.clock(), lasts=30)
+    session = await tokens.issue(Kind.SESSION, "s_1", scene.clock())
+    await tokens.drop_expired(scene.clock() + 31)
+    assert await tokens.subject(Kind.SESSION, session, scene.clock()) == "s_1"
+    assert await scene.rows(schema.credentials, "kind") == [("session",)]
+
+
+async def test_tokens_are_not_stored(scene: Scene) -> None:
+    _, token = await scene.store.credentials.add_operator("Ada", scene.clock())
+    assert token not in str(await scene.rows(schema.credentials))
+
+
+async def test_a_revoked_operator_is_out_with_every_token_and_may_come_back(scene: Scene) -> None:
+    tokens = scene.store.credentials
+    ada, token = await tokens.add_operator("Ada", scene.clock())
+    ticket = await tokens.issue(Kind.DESK_TICKET, ada.id, scene.clock(), lasts=30)
+    found = await tokens.operator(token, scene.clock())
+    assert found
+    assert (found.id, found.name) == (ada.id, "Ada")
+    with pytest.raises(SetupError, match="There is an operator named 'Ada'"):
+        await tokens.add_operator(" Ada ", scene.clock())
+    await tokens.revoke_operator("Ada", scene.clock())
+    assert await tokens.operator(token, scene.clock()) is None
+    assert await tokens.redeem(Kind.DESK_TICKET, ticket, scene.clock()) is None
+    assert [(one.name, one.active) for one in await tokens.operators()] == [("Ada", False)]
+    assert not await tokens.holds_token(ada.id)
+    with pytest.raises(SetupError, match="No operator named 'Ada' holds a token"):
+        await tokens.revoke_operator("Ada", scene.clock())
+    again, fresh = await tokens.add_operator("Ada", scene.clock())
+    assert again.id == ada.id
+    assert await tokens.operator(token, scene.clock()) is None
+    assert await tokens.operator(fresh, scene.clock()) is not None
+
+
+async def test_of_two_who_add_an_operator_of_one_name_at_once_one_is_told_why_not(scene: Scene) -> None:
+    async with another(scene.store.database) as second:
+        doors = [scene.store.credentials, Store(second).credentials]
+        await asyncio.gather(*(door.operators() for door in doors for _ in range(4)))  # every connection is open
+        done = await asyncio.gather(
+            *(door.add_operator("Ada", scene.clock()) for door in doors for _ in range(4)), return_exceptions=True
+        )
+    assert [type(one) for one in done if isinstance(one, Exception)] == [SetupError] * 7
+    assert len(await scene.rows(schema.credentials)) == 1
+
+
+# Migrations
+
+
+@pytest.fixture
+async def empty(database: Database) -> Database:
+    """The database of this test, without a table."""
+    async with database.writing("test") as connection:
+        for metadata in (schema.metadata, kb_metadata):
+            await connection.run_sync(metadata.drop_all)
+        await connection.execute(text("DROP TABLE alembic_version"))
+    return database
+
+
+async def test_several_replicas_that_start_at_once_migrate_once(empty: Database) -> None:
+    assert await current(empty) is None
+    replicas = [Database(empty.url) for _ in range(5)]
+    try:
+        await asyncio.gather(*(migrate(replica) for replica in replicas))
+    finally:
+        for replica in replicas:
+            await replica.close()
+    assert await current(empty) == newest()
+    await migrate(empty)
+    assert await Store(empty).backlog() == {"receipts": 0, "runs": 0, "deliveries": 0, "receipts_failed": 0}
+
+
+async def test_the_migrated_tables_are_those_the_program_means(database: Database) -> None:
+    is_postgres = not database.is_sqlite  # Alembic reads SQLite's own spelling of a default as another one
+    async with database.reading() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(
+                MigrationContext.configure(sync, opts={"compare_type": True, "compare_server_default": is_postgres}),
+                [schema.metadata, kb_metadata],  # type: ignore[arg-type]  # alembic takes several
+            )
+        )
+    assert differences == []

@@ -1,0 +1,99 @@
+"""The doctor: what works, what is off, what is broken, and the fix for it."""
+
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.bootstrap import open_database
+from bot.doctor import Check, examine
+from bot.home import Home
+from core.store.migrations import migrate
+from core.store.store import Store
+from tests.fakes.openai_server import FakeOpenAI, error, say
+from tests.support import plain_settings
+
+
+@pytest.fixture
+async def free_port() -> AsyncIterator[int]:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    yield port
+
+
+async def checks(home: Path, **settings: Any) -> dict[str, Check]:
+    """Examine; without the embedding model unless it is named, since loading it takes seconds."""
+    return {
+        check.name: check async for check in examine(plain_settings(home, **{"embedding_model": "none", **settings}))
+    }
+
+
+async def test_a_fresh_installation_is_well_and_says_what_is_off(home: Path, free_port: int) -> None:
+    found = await checks(home, http_port=free_port)
+    assert {name: check.state for name, check in found.items() if name != "embeddings"} == {
+        "home": "ok",
+        "http": "ok",
+        "database": "ok",
+        "knowledge base": "ok",
+        "language model": "off",
+        "slack": "off",
+        "teams": "off",
+        "email": "off",
+    }
+    assert "OPENAI_API_KEY" in found["language model"].fix
+
+
+async def test_everything_broken_has_a_fix(home: Path, tmp_path: Path, free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = await checks(
+            home,
+            http_port=taken.getsockname()[1],
+            kb_path=[str(tmp_path / "nothing")],
+            database_url=f"postgresql+asyncpg://u:hunter2@127.0.0.1:{free_port}/x",
+            openai_base_url=f"http://127.0.0.1:{free_port}/v1",
+            openai_model="gpt-test",
+        )
+    broken = {name: check for name, check in found.items() if check.state == "broken"}
+    assert set(broken) == {"http", "database", "embeddings", "knowledge base", "language model"}
+    assert all(check.fix for check in broken.values())
+    assert "HTTP_PORT" in broken["http"].fix
+    assert "KB_PATH" in broken["knowledge base"].fix
+    assert "DATABASE_URL" in broken["database"].fix
+    assert "hunter2" not in str(broken)
+
+
+async def test_without_a_home_nothing_else_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    [check] = (await checks(tmp_path / "file" / "home")).values()
+    assert (check.name, check.state) == ("home", "broken")
+    assert "THREADLINE_HOME" in check.fix
+
+
+async def test_a_model_that_answers_is_well_and_one_that_refuses_is_not(home: Path, free_port: int) -> None:
+    async with FakeOpenAI(say("ready"), error(401, message="Incorrect API key provided: sk-secret")) as model:
+        settings = {"openai_base_url": model.base_url, "openai_api_key": "sk-secret", "openai_model": "gpt-test"}
+        well = (await checks(home, http_port=free_port, **settings))["language model"]
+        refused = (await checks(home, http_port=free_port, **settings))["language model"]
+    assert (well.state, well.found) == ("ok", "gpt-test")
+    assert (refused.state, refused.found) == ("broken", "AuthenticationError (HTTP 401)")
+    assert "sk-secret" not in str(refused)
+
+
+async def test_operators_are_named_and_their_lack_is_a_fault(home: Path, free_port: int) -> None:
+    store = Store(open_database(plain_settings(home), Home(home)))
+    await migrate(store.database)
+    assert (await checks(home, http_port=free_port))["operators"].state == "broken"
+    await store.credentials.add_operator("Ada", 0.0)
+    found = (await checks(home, http_port=free_port))["operators"]
+    await store.close()
+    assert (found.state, found.found) == ("ok", "Ada")
+
+
+async def test_a_port_that_our_own_program_serves_is_well(home: Path) -> None:
+    with Home(home).lock(), Home(home).announce("http://127.0.0.1:8080"):
+        found = (await checks(home))["http"]
+    assert found.state == "ok"
+    assert "serving at http://127.0.0.1:8080" in found.found
