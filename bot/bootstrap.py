@@ -43,8 +43,8 @@ NO_MODEL = (
     "answer go to people."
 )
 _SUGGESTIONS = (
-    "How long does delivery take?",
-    "How do I send something back?",
+    "How much does delivery cost?",
+    "How do I return an article?",
     "How do I charge my e-bike battery?",
 )
 """Questions the sample knowledge base answers."""

@@ -53,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="threadline",
         description="A customer-support agent for Slack, Microsoft Teams, email and the web.",
-        epilog="examples:\n  threadline serve\n  threadline ask 'How long does delivery take?'\n  threadline doctor",
+        epilog="examples:\n  threadline serve\n  threadline ask 'How much does delivery cost?'\n  threadline doctor",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -168,7 +168,7 @@ async def _ask(settings: Settings, options: argparse.Namespace) -> int:
             return await ask(threadline, options.question)
 
     if not options.question.strip():
-        raise SetupError("The question is empty. For example: threadline ask 'How long does delivery take?'")
+        raise SetupError("The question is empty. For example: threadline ask 'How much does delivery cost?'")
     with err.status("Asking …"):
         answer = await _through_serve(settings, "/api/v1/admin/ask", {"text": options.question}, alone)
     if options.json:

@@ -31,6 +31,7 @@ from core.agent.tools import ASK_BACK, DECLINE, HAND_OFF, SEARCH
 from core.ids import new_id
 
 _WHOLE = 130  # a passage of up to so many words is quoted whole
+_TOGETHER = 170  # the most words of two passages quoted together
 _QUOTED = 110  # the most words quoted from a longer one
 _WORD = re.compile(r"\w+")
 _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
@@ -89,10 +90,10 @@ def _call(tool: str, **arguments: str) -> Content:
 
 
 def _conclude(question: str, found: Mapping[str, Any]) -> list[Content]:
+    passages = [_Passage(p["number"], p["title"], p["text"]) for p in found["passages"]]
     if found["carries_an_answer"]:
-        passages = [_Passage(p["number"], p["title"], p["text"]) for p in found["passages"]]
         return [Content.from_text(piece) for piece in sentences.split(quote(question, passages))]
-    if not found["is_on_topic"]:
+    if not found["is_on_topic"] and _same_language(question, passages):
         return [_call(DECLINE, subject=question[:200])]
     return [_call(HAND_OFF, reason="No passage of the knowledge base carries an answer.")]
 
@@ -101,13 +102,29 @@ def quote(question: str, passages: Sequence[_Passage]) -> str:
     """Return the part of the best passage that speaks most of `question`, quoted, with its number.
 
     A short passage is quoted whole, so that steps stay together; of a longer one the run of
-    neighbouring sentences whose words are the rarest ones shared with the question.
+    neighbouring sentences whose words are the rarest ones shared with the question. Where the next
+    passage is of the same document and both are short, it is quoted too.
     """
-    best = passages[0]
-    text = _FOOTNOTE.sub("", best.text).strip()
+    rarity = _rarity(question, passages)
+    quoted = [_quote_one(passages[0], rarity)]
+    if len(passages) > 1 and passages[1].title == passages[0].title:
+        quoted.append(_quote_one(passages[1], rarity))
+    if sum(len(text.split()) for text in quoted) > _TOGETHER:
+        del quoted[1:]
+    return "\n\n".join(quoted)
+
+
+def _quote_one(passage: _Passage, rarity: Mapping[str, float]) -> str:
+    text = _FOOTNOTE.sub("", passage.text).strip()
     if len(text.split()) > _WHOLE:
-        text = _window(text, _rarity(question, passages))
-    return f"{text} [{best.number}]"
+        text = _window(text, rarity)
+    joint = "\n\n" if text.endswith(("|", "```")) else " "  # a mark after a table's last bar would be a cell
+    return f"{text}{joint}[{passage.number}]"
+
+
+def _same_language(question: str, passages: Sequence[_Passage]) -> bool:
+    """Whether the question shares any word with what was found: in another language nothing can be judged off topic."""
+    return any(_words(question) & _words(f"{passage.title} {passage.text}") for passage in passages)
 
 
 def _rarity(question: str, passages: Sequence[_Passage]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from tests.conftest import Launch
 
 async def test_a_question_the_help_centre_answers_is_answered_with_its_source(launch: Launch) -> None:
     chat = await (await launch()).chat()
-    [reply] = await chat.say("How long do I have to return a bike?")
+    [reply] = await chat.say("How do I return an article?")
     assert reply["author"] == "bot"
     assert "[1]" in reply["text"]
     assert reply["citations"][0]["source"] == "returns-and-refunds.md"

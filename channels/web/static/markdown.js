@@ -2,12 +2,13 @@
  * A small, safe part of Markdown, built as page elements.
  *
  * Answers come from a model and passages from documents, so nothing is parsed as HTML: paragraphs,
- * headings (as bold lines), bold, italics, code, quotes, lists and http(s) links, everything else
- * is text. `[n]` becomes a small button that opens source n. The scanner looks for each marker
+ * headings (as bold lines), bold, italics, code, quotes, lists, tables and http(s) links, everything
+ * else is text. `[n]` becomes a small button that opens source n. The scanner looks for each marker
  * forwards only and remembers what is not there, so hostile text costs no more than long text.
  */
 
 import { el } from "./dom.js";
+import { startsTable, takeTable } from "./markdown-table.js";
 
 const FENCE = /^ {0,3}(```+|~~~+)\s*([\w+-]{0,20})/;
 const ITEM = /^(\s{0,20})([-*+•]|\d{1,9}[.)])\s+(\S.*)$/;
@@ -41,6 +42,7 @@ function takeBlock(lines, at, out, options) {
   if (FENCE.test(line)) return takeCode(lines, at, out);
   if (ITEM.test(line)) return takeList(lines, at, out, options);
   if (QUOTE.test(line)) return takeQuote(lines, at, out, options);
+  if (startsTable(lines, at)) return takeTable(lines, at, out, (text) => inline(text, options));
   const heading = HEADING.exec(line);
   if (heading) {
     out.append(el("p", { class: "md-heading", dir: "auto" }, inline(heading[1], options)));
@@ -68,7 +70,7 @@ function takeQuote(lines, at, out, options) {
 
 function takeParagraph(lines, at, out, options) {
   let end = at + 1;
-  while (end < lines.length && !startsBlock(lines[end])) end += 1;
+  while (end < lines.length && !startsBlock(lines[end]) && !startsTable(lines, end)) end += 1;
   const text = lines.slice(at, end).map((line) => line.trim()).join("\n");
   out.append(el("p", { dir: "auto" }, inline(text, options)));
   return end;

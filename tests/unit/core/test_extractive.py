@@ -99,8 +99,19 @@ async def test_a_vague_message_is_asked_back() -> None:
 
 
 async def test_a_question_about_something_else_entirely_is_declined() -> None:
-    result = await answer(Shelf(DELIVERY, confidence=0.0, relatedness=0.1), "What is the capital of France?")
+    result = await answer(Shelf(DELIVERY, confidence=0.0, relatedness=0.1), "Which film about bikes won the prize?")
     assert (result.outcome, result.text, result.citations) == (Outcome.DECLINED, wording.DECLINED, ())
+
+
+async def test_a_question_in_a_language_that_cannot_be_judged_goes_to_a_person_rather_than_being_declined() -> None:
+    result = await answer(Shelf(DELIVERY, confidence=0.0, relatedness=0.1), "Wie lange dauert die Lieferung?")
+    assert (result.outcome, result.reason) == (Outcome.HANDED_OFF, HandoffReason.WEAK_GROUNDING)
+
+
+async def test_the_next_passage_of_the_same_article_is_quoted_too_when_both_are_short() -> None:
+    pieces = ("Two days.", "| a |\n|---|\n| b |")
+    text = quote("How long?", [_Passage(number, "Delivery", piece) for number, piece in enumerate(pieces, 1)])
+    assert text == "Two days. [1]\n\n| a |\n|---|\n| b |\n\n[2]"
 
 
 async def test_a_question_that_is_ours_but_not_answered_goes_to_a_person() -> None:
