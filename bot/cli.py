@@ -299,9 +299,9 @@ async def _doctor(settings: Settings, options: argparse.Namespace) -> int:
         checks.append(check)
         if not options.json:
             out.print(f"{marks[check.state]} {check.name:<15}", end="")
-            out.print(check.found, markup=False)
+            out.print(check.found, markup=False, soft_wrap=True)
             if check.fix:
-                out.print(f"  {'':<15}{check.fix}", style="dim", markup=False)
+                out.print(f"  {'':<15}{check.fix}", style="dim", markup=False, soft_wrap=True)
     broken = any(check.state == "broken" for check in checks)
     if options.json:
         _print_json({"ok": not broken, "checks": [asdict(check) for check in checks]})

@@ -1,7 +1,7 @@
 """`threadline doctor`: what is configured, what works, what does not, and the fix for it."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +9,7 @@ from bot.bootstrap import make_provider, open_database
 from bot.home import Home
 from bot.settings import SAMPLE_KB, Settings
 from core.agent.providers import ping
+from core.desk import Operator
 from core.errors import SetupError, ThreadlineError
 from core.store.migrations import current, newest
 from core.store.store import Store
@@ -83,14 +84,20 @@ async def _store(settings: Settings, home: Home) -> AsyncIterator[Check]:
         failed = (await store.backlog())["receipts_failed"]
         if failed:
             yield Check("messages", "broken", f"{failed} could not be handled", "See the open cases on the desk.")
-        active = [operator.name for operator in await store.credentials.operators() if operator.active]
-        none = "no operator holds a token"
-        fix = "" if active else "Make one: threadline operator add NAME"
-        yield Check("operators", "ok" if active else "broken", ", ".join(active) or none, fix)
+        yield _operators(await store.credentials.operators())
     except ThreadlineError as error:
         yield Check("database", "broken", str(error), "Check DATABASE_URL, and that the server runs.")
     finally:
         await store.close()
+
+
+def _operators(operators: Sequence[Operator]) -> Check:
+    if not operators:
+        return Check("operators", "ok", "none yet: the first start of serve makes the owner's token")
+    active = [operator.name for operator in operators if operator.active]
+    if not active:
+        return Check("operators", "broken", "no operator holds a token", "Make one: threadline operator add NAME")
+    return Check("operators", "ok", ", ".join(active))
 
 
 async def _embeddings(settings: Settings) -> Check:

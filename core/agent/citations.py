@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from core.grounding import Passage
 from core.messages import Citation
 
-_MARK = re.compile(r"\s?[\[【]\s*(\d{1,3}(?:\s*,\s*\d{1,3})*)[^\]】\d]*[\]】]")
+_MARK = re.compile(r"(?P<before>\s?)[\[【]\s*(?P<numbers>\d{1,3}(?:\s*,\s*\d{1,3})*)\s*(?:†[^\]】]*)?[\]】]")
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)]*)\)")
 _ADDRESS = re.compile(r"\b(?:https?|ftp|mailto|data|javascript):[^\s<>)\]]*|\bwww\.[^\s<>)\]]+", re.IGNORECASE)
 
@@ -48,10 +48,10 @@ class Sources:
 
         def renumber(mark: re.Match[str]) -> str:
             shown = ""
-            for number in map(int, re.findall(r"\d+", mark[1])):
+            for number in map(int, re.findall(r"\d+", mark["numbers"])):
                 if 1 <= number <= len(self.passages):
                     shown += f" [{cited.setdefault(number, len(cited) + 1)}]"
-            return shown
+            return f"\n{shown[1:]}" if mark["before"] == "\n" else shown  # a line of its own stays one
 
         clean = _MARK.sub(renumber, self._without_foreign_addresses(text))
         return clean, tuple(self._citation(index, self.passages[number - 1]) for number, index in cited.items())

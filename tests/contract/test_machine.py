@@ -134,10 +134,7 @@ class Conversations(RuleBasedStateMachine):
     def begin(self, *, handed_over: bool) -> None:
         """Half of the examples start where a person was asked for."""
         if handed_over:
-            self.customer_says(SESSIONS[0], blank=False)
-            self.work_receipts()
-            self.claim("runs")
-            self.run_ends(0, RunResult(Outcome.HANDED_OFF, reason=HandoffReason.CUSTOMER_ASKED))
+            self.customer_gets_a_person(SESSIONS[0], streams=False)
 
     @rule(session=st.sampled_from(SESSIONS), blank=st.sampled_from([False, False, False, True]))
     def customer_says(self, session: str, *, blank: bool) -> None:
@@ -209,13 +206,88 @@ class Conversations(RuleBasedStateMachine):
             if self.counts(lease):
                 self.decide(lease)
 
-    @rule()
-    def the_bot_answers(self) -> None:
+    # Longer ways at one stroke, so that examples get far
+
+    @rule(streams=st.booleans())
+    def the_bot_answers(self, *, streams: bool) -> None:
+        self.end_runs(RunResult(Outcome.ANSWERED, "answer"), streams=streams)
+
+    @rule(session=st.sampled_from(SESSIONS), streams=st.booleans())
+    def customer_is_answered(self, session: str, *, streams: bool) -> None:
+        self.customer_says(session, blank=False)
+        self.the_bot_answers(streams=streams)
+
+    @rule(session=st.sampled_from(SESSIONS))
+    def customer_interrupts_the_bot(self, session: str) -> None:
+        self.customer_says(session, blank=False)
+        self.work_receipts()
+        self.claim("runs")
+        if self.held["runs"]:
+            self.open_stream(self.held["runs"][-1])
+        self.customer_says(session, blank=False)
+        self.work_receipts()
+
+    @rule(session=st.sampled_from(SESSIONS))
+    def a_newer_message_overtakes_a_run(self, session: str) -> None:
+        for _ in range(2):
+            self.customer_says(session, blank=False)
+            self.work_receipts()
+            self.claim("runs")
+        if self.held["runs"]:
+            self.run_ends(1, RunResult(Outcome.ANSWERED, "too late"))
+
+    @rule(session=st.sampled_from(SESSIONS), line=st.sampled_from(["waits", "is on its way", "came back"]))
+    def a_handoff_overtakes_a_line(self, session: str, line: str) -> None:
+        self.the_lines_go_out(away=False)
+        self.customer_is_answered(session, streams=False)
+        if line == "is on its way":
+            self.claim("deliveries")
+        if line == "came back":
+            self.the_lines_go_out(away=True)
+        self.customer_gets_a_person(session, streams=False)
+
+    @rule(away=st.booleans())
+    def the_lines_go_out(self, *, away: bool) -> None:
+        before = len(self.held["deliveries"])
+        self.claim("deliveries")
+        for lease in self.held["deliveries"][before:]:
+            self.send(lease, None if away else DeliveryState.DELIVERED)
+
+    @rule(by=st.sampled_from(sorted(OPERATORS)), action=st.sampled_from(sorted(CLOSING)))
+    def the_cases_are_closed(self, by: OperatorId, action: DeskAction) -> None:
+        for case in [thread.case for thread in self.threads.values() if thread.case]:
+            self.accept(DeskEvent(case, f"{len(self.events)}", by, OPERATORS[by], action, ""))
+        self.work_receipts()
+
+    @rule(session=st.sampled_from(SESSIONS), streams=st.booleans())
+    def customer_gets_a_person(self, session: str, *, streams: bool) -> None:
+        self.customer_says(session, blank=False)
+        self.end_runs(RunResult(Outcome.HANDED_OFF, reason=HandoffReason.CUSTOMER_ASKED), streams=streams)
+
+    def end_runs(self, result: RunResult, *, streams: bool) -> None:
         self.work_receipts()
         self.claim("runs")
         for lease in self.held["runs"][::-1][: len(SESSIONS)]:
             if self.counts(lease):
-                self.end_run(lease, RunResult(Outcome.ANSWERED, "answer"))
+                if streams:
+                    self.open_stream(lease)
+                self.end_run(lease, result)
+
+    @rule(what=st.sampled_from(["receipts", "runs", "deliveries"]))
+    def a_worker_dies_and_another_goes_on(self, what: str) -> None:
+        self.claim(what)
+        self.leases_run_out()
+        self.claim(what)
+
+    @rule(session=st.sampled_from(SESSIONS), really=st.sampled_from([False, False, True]))
+    def a_message_breaks_its_worker(self, session: str, *, really: bool) -> None:
+        if not really:
+            return  # it hands the thread to people: not too often
+        self.customer_says(session, blank=False)
+        self.work_receipts()
+        self.customer_says(session, blank=False)
+        self.claim("receipts")
+        self.receipt_is_given_up(0)
 
     @precondition(lambda self: self.held["receipts"])
     @rule(at=which)
@@ -314,7 +386,9 @@ class Conversations(RuleBasedStateMachine):
     @precondition(lambda self: self.held["runs"])
     @rule(at=which)
     def run_opens_its_stream(self, at: int) -> None:
-        lease = self.take("runs", at)
+        self.open_stream(self.take("runs", at))
+
+    def open_stream(self, lease: Lease) -> None:
         id_, run = self.runs[lease.id]
         if self.counts(lease) and self.threads[id_].run is run:
             self.do(self.store.runs.open_stream(lease, self.clock()))
@@ -364,8 +438,10 @@ class Conversations(RuleBasedStateMachine):
     @precondition(lambda self: self.held["deliveries"])
     @rule(at=which, outcome=st.sampled_from([DeliveryState.DELIVERED, DeliveryState.FAILED, None]))
     def part_is_sent(self, at: int, outcome: DeliveryState | None) -> None:
-        """None: the platform is away, the part is given back."""
-        lease = self.take("deliveries", at)
+        self.send(self.take("deliveries", at), outcome)
+
+    def send(self, lease: Lease, outcome: DeliveryState | None) -> None:
+        """Finish a part, or give it back with None: the platform is away."""
         row = self.do(self.part_row(lease.id))
         if outcome is None:
             work = self.store.deliveries.retry(lease, self.clock() + 4, "away")
@@ -392,6 +468,7 @@ class Conversations(RuleBasedStateMachine):
         self.a_case_is_open_exactly_while_people_own_its_thread(rows)
         self.every_message_for_the_customer_is_one_part_and_notes_are_none(rows)
         self.a_run_speaks_at_most_once(rows)
+        self.what_was_on_its_way_is_never_said_to_be_superseded(rows)
         self.a_case_has_at_most_one_card_that_nobody_has_begun(rows)
         self.receipts_end_as_the_model_says(rows)
 
@@ -449,6 +526,9 @@ class Conversations(RuleBasedStateMachine):
         spoken = Counter(row.run_id for row in rows["deliveries"] if row.run_id)
         assert max(spoken.values(), default=0) <= 1
 
+    def what_was_on_its_way_is_never_said_to_be_superseded(self, rows: Rows) -> None:
+        assert all(row.attempts == row.retries for row in rows["deliveries"] if row.state == "superseded")
+
     def a_case_has_at_most_one_card_that_nobody_has_begun(self, rows: Rows) -> None:
         untouched = Counter(
             row.lane for row in rows["deliveries"] if (row.kind, row.state, row.attempts) == ("card", "waiting", 0)
@@ -501,7 +581,7 @@ class Conversations(RuleBasedStateMachine):
 
 TestWhateverHappensTheStoreAgreesWithItsModel = Conversations.TestCase
 TestWhateverHappensTheStoreAgreesWithItsModel.settings = settings(
-    max_examples=45,
+    max_examples=50,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -119,8 +119,48 @@ def test_a_home_that_is_locked_is_named(capsys: pytest.CaptureFixture[str], home
         assert "in use: another process uses it" in sentence(capsys, "kb", "search", "warranty")
 
 
+@pytest.fixture
+def _by_words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search without the embedding model: loading another one takes seconds."""
+    monkeypatch.setenv("EMBEDDING_MODEL", "none")
+
+
+@pytest.mark.usefixtures("_by_words_alone")
 def test_an_evaluation_folder_that_is_none_is_an_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "nothing-here" in sentence(capsys, "eval", str(tmp_path / "nothing-here"))
+
+
+@pytest.mark.usefixtures("_by_words_alone")
+def test_an_evaluation_says_what_the_contract_promises(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "questions"
+    (folder / "kb").mkdir(parents=True)
+    (folder / "kb" / "delivery.md").write_text("# Delivery\n\nParcels take two days.\n", encoding="utf-8")
+    (folder / "kb" / "warranty.md").write_text("# Warranty\n\nFrames last ten years.\n", encoding="utf-8")
+    asked = {"id": "q1", "query": "How long do parcels take?", "doc_ids": ["delivery"]}
+    (folder / "queries.jsonl").write_text(json.dumps(asked), encoding="utf-8")
+    beside = {"id": "o1", "query": "What is the capital of France?", "kind": "other"}
+    (folder / "out_of_scope.jsonl").write_text(json.dumps(beside), encoding="utf-8")
+    assert run(["eval", str(folder), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert set(figures) == {"retrieval", "decisions"}
+    measured = {"queries", "hit@1", "hit@3", "hit@5", "mrr@10", "ndcg@10", "p50_ms", "p95_ms"}
+    assert measured <= set(figures["retrieval"])
+    assert figures["retrieval"]["hit@1"] == 1.0
+    decisions, four = figures["decisions"], {"answered", "clarified", "declined", "handed_off"}
+    assert set(decisions) == {"in_scope", "out_of_scope", "auroc", "auroc_by_kind"}
+    assert set(decisions["in_scope"]) == four | {"answered_with_right_document"}
+    assert set(decisions["out_of_scope"]) == four | {"by_kind"}
+    assert set(decisions["out_of_scope"]["by_kind"]["other"]) == four
+    assert sum(decisions["in_scope"][outcome] for outcome in four) == 1.0
+
+
+@pytest.mark.usefixtures("_by_words_alone")
+def test_the_doctor_ends_with_status_one_when_something_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--json"]) == 1
+    examined = json.loads(capsys.readouterr().out)
+    assert set(examined) == {"ok", "checks"}
+    assert examined["ok"] is False
+    assert {tuple(check) for check in examined["checks"]} == {("name", "state", "found", "fix")}
 
 
 # The real thing, in processes of its own
@@ -199,33 +239,6 @@ def test_the_commands_of_a_serving_program_go_through_it(threadline: Threadline,
     assert "Traceback" not in second.stderr
 
 
-def test_without_a_serving_program_the_commands_do_it_themselves(threadline: Threadline, tmp_path: Path) -> None:
+def test_without_a_serving_program_a_command_does_it_itself(threadline: Threadline) -> None:
     answer = threadline.json("ask", "How long is the warranty?")
     assert answer["citations"][0]["source"] == "warranty.md"
-    assert threadline("operator", "add", "Ada").returncode == 0
-    examined = threadline.json("doctor")
-    assert examined["ok"] is True
-    assert {"name", "state", "found", "fix"} == set(examined["checks"][0])
-    folder = tmp_path / "questions"
-    (folder / "kb").mkdir(parents=True)
-    (folder / "kb" / "delivery.md").write_text("# Delivery\n\nParcels take two days.\n", encoding="utf-8")
-    (folder / "queries.jsonl").write_text(
-        '{"id": "q1", "query": "How long do parcels take?", "doc_ids": ["delivery"]}\n'
-    )
-    (folder / "out_of_scope.jsonl").write_text('{"id": "o1", "query": "What is the capital of France?"}\n')
-    figures = threadline.json("eval", str(folder))
-    assert figures["retrieval"].keys() >= {
-        "queries",
-        "hit@1",
-        "hit@3",
-        "hit@5",
-        "mrr@10",
-        "ndcg@10",
-        "p50_ms",
-        "p95_ms",
-    }
-    assert figures["retrieval"]["hit@1"] == 1.0
-    decisions = figures["decisions"]
-    assert {"answered", "clarified", "declined", "handed_off"} <= set(decisions["out_of_scope"])
-    assert "answered_with_right_document" in decisions["in_scope"]
-    assert {"auroc", "auroc_by_kind"} <= set(decisions)

@@ -44,6 +44,8 @@ def test_a_passage_keeps_its_number_through_several_searches() -> None:
         ("A [9, 2].", "A [1].", ["p2"]),
         ("A [x].", "A [x].", []),
         ("No mark.", "No mark.", []),
+        ("| a |\n| b |\n\n[2]", "| a |\n| b |\n\n[1]", ["p2"]),
+        ("- two\n[9]\n- three", "- two\n\n- three", []),
     ],
 )
 def test_marks_are_counted_from_one_and_foreign_ones_dropped(written: str, read: str, cited: list[str]) -> None:

@@ -216,6 +216,12 @@ def test_of_a_long_passage_the_sentences_that_speak_of_the_question_are_quoted()
     assert len(quoted.split()) < 130
 
 
+async def test_a_number_after_a_table_stands_on_a_line_of_its_own() -> None:
+    table = "| Way | Days |\n|---|---|\n| Parcel | 2 |"
+    result = await answer(Shelf(table), "How long does delivery take?")
+    assert result.text == f"{table}\n\n[1]"
+
+
 def test_one_endless_sentence_is_quoted_whole_rather_than_cut() -> None:
     endless = "word " * 500
     assert quote("word?", [_Passage(1, "T", endless)]) == f"{endless.strip()} [1]"
@@ -224,6 +230,6 @@ def test_one_endless_sentence_is_quoted_whole_rather_than_cut() -> None:
 @given(st.text(max_size=3_000), st.text(min_size=1, max_size=100))
 def test_every_quoted_line_stands_in_the_passage(text: str, question: str) -> None:
     quoted = quote(question, [_Passage(1, "T", text)])
-    assert quoted.endswith(" [1]")
-    words = quoted.removesuffix(" [1]").removeprefix("… ").removesuffix(" …").strip()
+    assert quoted.endswith(("\n\n[1]", " [1]"))
+    words = quoted.removesuffix("[1]").rstrip().removeprefix("… ").removesuffix(" …").strip()
     assert words in text or "[" in text
