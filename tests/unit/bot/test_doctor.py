@@ -82,14 +82,17 @@ async def test_a_model_that_answers_is_well_and_one_that_refuses_is_not(home: Pa
     assert "sk-secret" not in str(refused)
 
 
-async def test_operators_are_named_and_their_lack_is_a_fault(home: Path, free_port: int) -> None:
+async def test_operators_are_named_and_only_the_loss_of_all_is_a_fault(home: Path, free_port: int) -> None:
     store = Store(open_database(plain_settings(home), Home(home)))
     await migrate(store.database)
-    assert (await checks(home, http_port=free_port))["operators"].state == "broken"
+    before = (await checks(home, http_port=free_port))["operators"]
     await store.credentials.add_operator("Ada", 0.0)
-    found = (await checks(home, http_port=free_port))["operators"]
+    named = (await checks(home, http_port=free_port))["operators"]
+    await store.credentials.revoke_operator("Ada", 1.0)
+    revoked = (await checks(home, http_port=free_port))["operators"]
     await store.close()
-    assert (found.state, found.found) == ("ok", "Ada")
+    assert (before.state, named.state, named.found, revoked.state) == ("ok", "ok", "Ada", "broken")
+    assert "threadline operator add" in revoked.fix
 
 
 async def test_a_port_that_our_own_program_serves_is_well(home: Path) -> None:
