@@ -1,10 +1,9 @@
 """The composition root: settings in, a wired program out. Tests hand their fakes to this same function."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,13 +98,13 @@ class Threadline:
             await self.close()
 
     async def close(self) -> None:
-        """Close what was opened."""
-        with contextlib.suppress(Exception):
-            await self.knowledge.close()
-        await self.assistant.provider.close()
-        if self.own_embedder:
-            await self.own_embedder.close()
-        await self.store.close()
+        """Close what was opened: the knowledge base first, the database last, each even if another fails."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.store.close)
+            if self.own_embedder:
+                stack.push_async_callback(self.own_embedder.close)
+            stack.push_async_callback(self.assistant.provider.close)
+            stack.push_async_callback(self.knowledge.close)
 
 
 def _report(loading: "asyncio.Task[None]") -> None:

@@ -130,6 +130,8 @@ class Worker:
             await self._after_failure(loop, lease, error)
 
     async def _keep_alive(self, loop: _Loop, lease: Lease) -> None:
+        if lease.attempts > MOST_ATTEMPTS[loop.topic]:
+            raise PermanentError("the program stopped each time it worked on this")
         if loop.beat is None:
             await loop.work(lease)
             return

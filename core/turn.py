@@ -9,7 +9,10 @@ from core.thread import Thread
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A thread and its messages up to the run's `seen_up_to`, notes left out; `facts` are known about the customer."""
+    """A thread and what has been said in it, notes left out: last, the customer's words that wait for an answer.
+
+    `facts` are known about the customer.
+    """
 
     thread: Thread
     messages: tuple[Message, ...]

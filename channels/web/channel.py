@@ -22,7 +22,7 @@ class WebChannel:
 
     async def send(self, part: Part) -> Sent:
         """Tell the open pages of the thread that there is something to read."""
-        self._partial.pop(part.thread.id, None)
+        self.forget_partial(part.thread.id)
         self._bell.ring(part.thread.id)
         return Sent(platform_id=part.message.id if part.message else "")
 
@@ -36,8 +36,10 @@ class WebChannel:
         self._bell.ring(DESK, part.thread.id)
         return Sent(platform_id=part.case or "")
 
-    def partial(self, thread: Thread) -> str:
+    def partial(self, thread: ThreadId) -> str:
         """Return the growing answer of `thread`, or '' when none is open."""
-        if thread.run is None or not thread.run.speaking:
-            self._partial.pop(thread.id, None)
-        return self._partial.get(thread.id, "")
+        return self._partial.get(thread, "")
+
+    def forget_partial(self, thread: ThreadId) -> None:
+        """Drop the growing answer: its run is over, with or without a message."""
+        self._partial.pop(thread, None)

@@ -13,8 +13,8 @@ from channels.web.channel import WebChannel
 from channels.web.limits import RateLimit
 from channels.web.sockets import LOOK_AGAIN, talk
 from core.bell import Bell
-from core.ids import new_id
-from core.messages import Author, Message
+from core.ids import ThreadId, new_id
+from core.messages import Message
 from core.store.credentials import Kind
 from core.store.inbox import Clock, Inbox
 from core.store.store import Store
@@ -137,20 +137,24 @@ class _View:
         with bell.listen(thread.id) as ear:
             while True:
                 await ear.wait(LOOK_AGAIN)
+                await self._grow(thread.id)
                 await self._look(await self._store.thread(thread.id))
 
+    async def _grow(self, thread: ThreadId) -> None:
+        """Show the growing answer; before the look, so that it never comes after the whole one."""
+        text = self._channel.partial(thread)
+        if text and text != self._partial:
+            self._partial = text
+            await self._send({"type": "partial", "text": text})
+
     async def _look(self, thread: Thread) -> None:
-        answered = False  # a growing answer read before the whole one must not be shown after it
         if thread.last_seq > self._seq:
             for said in await self._store.messages(thread.id, after=self._seq):
                 self._seq = said.seq
                 if said.for_customer:
-                    answered = said.author is Author.BOT
                     await self._send({"type": "message", "message": render.message(said)})
-        partial = "" if answered else self._channel.partial(thread)
-        if partial and partial != self._partial:
-            self._partial = partial
-            await self._send({"type": "partial", "text": partial})
+        if thread.run is None or not thread.run.speaking:
+            self._channel.forget_partial(thread.id)
         status = render.status(thread, await self._store.cases.operator_names() if thread.owner.operator else {})
         if status["typing"] != self._status.get("typing"):
             await self._send({"type": "typing", "on": status["typing"]})

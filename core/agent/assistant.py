@@ -140,13 +140,17 @@ class _Run:
         self._finished = update.finish_reason or self._finished
 
     async def _speak(self) -> None:
-        """Let go what is finished, guarded: no words before a search carried an answer, none after an ending."""
+        """Let go what is finished, guarded: no words before a search carried an answer, none after an ending.
+
+        A model's words wait for their first source, too; a quotation has one, whenever its number comes.
+        """
         if not self._notebook.grounded or self._notebook.ending:
             return
         ready, citations = self._notebook.sources.resolve(sentences.finished(self._text))
         if promises_person(ready):
             raise _HandOff(HandoffReason.PROMISED_PERSON)
-        if citations and len(ready) > len(self._spoken):
+        sourced = bool(citations) or not self._assistant.provider.has_model
+        if sourced and len(ready) > len(self._spoken):
             self._spoken, self._spoken_sources = ready, citations
             await self._voice.say(ready.rstrip())
 

@@ -4,7 +4,7 @@ A line of the bot is claimed only while its thread stands at the line's epoch; t
 thread's row, so an operator's claim comes either before it (and nothing is sent) or after it.
 """
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import Float, bindparam, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.delivery import DeliveryState, Part
@@ -25,6 +25,40 @@ _claim = leases.Claim(
 )
 
 
+_now = bindparam("now", type_=Float)
+_OUTDATED = (
+    update(deliveries)
+    .where(
+        deliveries.c.n.in_(
+            select(
+                select(deliveries.c.n)
+                .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
+                .where(
+                    deliveries.c.state == leases.WAITING,
+                    deliveries.c.kind != "stream",
+                    deliveries.c.fenced.is_(True),
+                    deliveries.c.epoch != threads_table.c.epoch,
+                    or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until < _now),
+                )
+                .with_for_update(skip_locked=True, of=[deliveries])
+                .cte("outdated")
+                .c.n
+            )
+        )
+    )
+    .values(
+        state=case(
+            (deliveries.c.attempts > deliveries.c.retries, DeliveryState.UNKNOWN.value),
+            else_=DeliveryState.SUPERSEDED.value,
+        ),
+        finished_at=_now,
+        lease_until=None,
+    )
+    .returning(deliveries.c.thread_id)
+)
+"""The bot's lines of an old epoch that nobody has in hand: unknown if a sender died with it, else superseded."""
+
+
 class Deliveries:
     """The deliveries of one database."""
 
@@ -38,34 +72,8 @@ class Deliveries:
             return await _claim(connection, now, limit)
 
     async def _end_outdated(self, connection: AsyncConnection, now: float) -> None:
-        """End the bot's lines of an old epoch that nobody has in hand: they would hold up their lane for ever.
-
-        One that was never on its way is superseded. One whose sender died with it may have gone out: unknown.
-        """
-        outdated = (
-            select(deliveries.c.n)
-            .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
-            .where(
-                deliveries.c.state == leases.WAITING,
-                deliveries.c.kind != "stream",
-                deliveries.c.fenced.is_(True),
-                deliveries.c.epoch != threads_table.c.epoch,
-                or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until < now),
-            )
-            .with_for_update(skip_locked=True, of=[deliveries])
-            .cte("outdated")
-        )
-        was_begun = deliveries.c.attempts > deliveries.c.retries
-        ended = await connection.execute(
-            update(deliveries)
-            .where(deliveries.c.n.in_(select(outdated.c.n)))
-            .values(
-                state=case((was_begun, DeliveryState.UNKNOWN.value), else_=DeliveryState.SUPERSEDED.value),
-                finished_at=now,
-                lease_until=None,
-            )
-            .returning(deliveries.c.thread_id)
-        )
+        """End the bot's lines of an old epoch: they would hold up their lane for ever."""
+        ended = await connection.execute(_OUTDATED, {"now": now})
         for thread in {row.thread_id for row in ended}:
             await self._show(connection, thread, now)
 

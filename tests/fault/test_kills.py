@@ -165,11 +165,11 @@ async def installation(folder: Path, model: str) -> AsyncIterator[Installation]:
 
 @dataclass
 class Conversation:
-    """One chat session: what was asked, and the reply that was read for it."""
+    """One chat session: what was asked, and the replies that were read for it."""
 
     session: str
     token: str
-    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    asked: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
 
 
 class Customer:
@@ -194,9 +194,9 @@ class Customer:
             for n, words in enumerate((*QUESTIONS, A_PERSON)):
                 if self._enough.is_set():
                     break
-                [reply] = await self._ask(talk, words, key=f"question-{n}")
-                talk.asked.append((words, reply))
-                if reply["author"] == "system":
+                replies = await self._ask(talk, words, key=f"question-{n}")
+                talk.asked.append((words, replies))
+                if any(reply["author"] == "system" for reply in replies):
                     break  # a person has it now
 
     async def _ask(self, talk: Conversation, words: str, *, key: str) -> list[dict[str, Any]]:
@@ -237,7 +237,7 @@ class Tally:
         """Compare what was asked with what is in the transcript."""
         self.questions += len(talk.asked)
         times = Counter(m["text"] for m in said if m["author"] == "customer")
-        for n, (words, _) in enumerate(talk.asked):
+        for words, read in talk.asked:
             self.lost += times[words] == 0
             self.doubled += max(0, times[words] - 1)
             replies = 0
@@ -249,8 +249,8 @@ class Tally:
             wanted = {"system"} if words == A_PERSON else {"bot", "system"}
             if replies and said[at]["author"] not in wanted:
                 self.others.append(f"{words}: answered by {said[at]}")
-            if replies and said[at]["id"] != talk.asked[n][1]["id"]:
-                self.others.append(f"{words}: another reply was read first, {talk.asked[n][1]}")
+            if [m["id"] for m in said[at : at + replies]] != [m["id"] for m in read]:
+                self.others.append(f"{words}: what was read at first was {read}")
         order = [m["text"] for m in said if m["author"] == "customer"]
         if order != [words for words, _ in talk.asked]:
             self.others.append(f"asked {talk.asked}, stored {order}")
@@ -268,7 +268,7 @@ async def test_thirty_kills_at_commits_lose_nothing_and_double_nothing(tmp_path:
     await asyncio.gather(*chains)
     print(f"kills {tally.kills}, questions {tally.questions}, lost {tally.lost}, doubled {tally.doubled}")
     assert tally.kills == len(faults)
-    assert tally.questions >= tally.kills
+    assert tally.questions >= 30
     assert (tally.lost, tally.doubled, tally.others) == (0, 0, [])
 
 
