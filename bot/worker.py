@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 SLOTS = {RECEIPTS: 8, RUNS: 8, DELIVERIES: 16}
+MOST_CLAIMS = 20  # a row in hand at so many deaths of the process may be what kills it
 MOST_ATTEMPTS = {RECEIPTS: 5, RUNS: 3, DELIVERIES: 8}
 
 Claim = Callable[[float, int], Awaitable[list[Lease]]]
@@ -130,7 +131,7 @@ class Worker:
             await self._after_failure(loop, lease, error)
 
     async def _keep_alive(self, loop: _Loop, lease: Lease) -> None:
-        if lease.attempts > MOST_ATTEMPTS[loop.topic]:
+        if lease.attempts > MOST_CLAIMS:
             raise PermanentError("the program stopped each time it worked on this")
         if loop.beat is None:
             await loop.work(lease)

@@ -34,6 +34,7 @@ _WHOLE = 130  # a passage of up to so many words is quoted whole
 _TOGETHER = 170  # the most words of two passages quoted together
 _QUOTED = 110  # the most words quoted from a longer one
 _WORD = re.compile(r"\w+")
+_PARAGRAPH = re.compile(r"(?<=\n\n)")
 _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
 
 
@@ -70,7 +71,7 @@ async def _updates(contents: Sequence[Content]) -> AsyncIterable[ChatResponseUpd
 
 
 def reply(messages: Sequence[Message]) -> list[Content]:
-    """Return what the answerer says next to a conversation: one tool call, or the answer sentence by sentence."""
+    """Return what the answerer says next to a conversation: one tool call, or the answer by paragraphs."""
     asked = max((i for i, message in enumerate(messages) if message.role == "user"), default=-1)
     question = messages[asked].text if asked >= 0 else ""
     results = [content for m in messages[asked + 1 :] for content in m.contents if content.type == "function_result"]
@@ -92,7 +93,7 @@ def _call(tool: str, **arguments: str) -> Content:
 def _conclude(question: str, found: Mapping[str, Any]) -> list[Content]:
     passages = [_Passage(p["number"], p["title"], p["text"]) for p in found["passages"]]
     if found["carries_an_answer"]:
-        return [Content.from_text(piece) for piece in sentences.split(quote(question, passages))]
+        return [Content.from_text(piece) for piece in _PARAGRAPH.split(quote(question, passages)) if piece]
     if not found["is_on_topic"] and _same_language(question, passages):
         return [_call(DECLINE, subject=question[:200])]
     return [_call(HAND_OFF, reason="No passage of the knowledge base carries an answer.")]
