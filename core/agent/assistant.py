@@ -76,6 +76,7 @@ class _Run:
         self._notebook = Notebook(assistant.floor, assistant.related_floor)
         self._question = turn.question
         self._text = ""
+        self._judged = 0  # characters of whole sentences that were looked at
         self._spoken = ""
         self._spoken_sources: tuple[Citation, ...] = ()
         self._finished: str | None = None
@@ -134,7 +135,7 @@ class _Run:
         """Take in a piece of the model's answer; only its last message counts."""
         for content in update.contents:
             if content.type in {"function_call", "function_result"}:
-                self._text, self._finished = "", None
+                self._text, self._finished, self._judged = "", None, 0
             elif content.type == "text" and content.merge_mode != "replace":
                 self._text += content.text or ""  # the Responses API repeats a finished text whole, as 'replace'
         self._finished = update.finish_reason or self._finished
@@ -146,7 +147,11 @@ class _Run:
         """
         if not self._notebook.grounded or self._notebook.ending:
             return
-        ready, citations = self._notebook.sources.resolve(sentences.finished(self._text))
+        whole = sentences.finished(self._text)
+        if len(whole) == self._judged:
+            return
+        self._judged = len(whole)
+        ready, citations = self._notebook.sources.resolve(whole)
         if promises_person(ready):
             raise _HandOff(HandoffReason.PROMISED_PERSON)
         sourced = bool(citations) or not self._assistant.provider.has_model
