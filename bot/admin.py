@@ -13,11 +13,11 @@ from aiohttp import web
 
 from bot.bootstrap import Threadline
 from bot.http import metrics_response
+from bot.readiness import sync_folders
 from bot.work import ask
 from channels.web.access import Unauthorised, bearer
 from channels.web.parse import BadRequest, read_object, read_text
 from core.errors import TemporaryError
-from kb.sync import sync
 
 MOST_FOUND = 100
 
@@ -84,7 +84,7 @@ class Admin:
         if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
             raise web.HTTPBadRequest(text='"sources" is a list of folders.')
         if sources:
-            report = await sync(self._threadline.knowledge, sources)
+            report = await sync_folders(self._threadline.knowledge, sources)
         else:
             report = await self._threadline.readiness.sync()
         return web.json_response(report.as_json())

@@ -27,6 +27,7 @@ from core.errors import SetupError, ThreadlineError
 if TYPE_CHECKING:
     from bot.bootstrap import Threadline
     from core.store.store import Store
+    from kb.documents import Progress
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -184,16 +185,18 @@ async def _ask(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _kb_sync(settings: Settings, options: argparse.Namespace) -> int:
     async def alone(threadline: "Threadline") -> Any:
-        from kb.sync import sync
+        from bot.readiness import sync_folders
 
         async with threadline.opened():
             with progress_bar(err) as show:
-                report = await sync(
-                    threadline.knowledge,
-                    sources or settings.kb_path,
-                    prune=not sources,
-                    progress=lambda p: show("Reading", p.done, p.total),
-                )
+
+                def progress(at: "Progress") -> None:
+                    show("Reading", at.done, at.total)
+
+                if sources:
+                    report = await sync_folders(threadline.knowledge, sources, progress=progress)
+                else:
+                    report = await threadline.readiness.sync(progress)
         return report.as_json()
 
     sources = _absolute(options.sources)

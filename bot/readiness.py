@@ -1,15 +1,35 @@
 """What is ready and what is still coming up: the model and the index load behind a running server."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
+from bot.settings import SAMPLE_KB
 from core.agent.assistant import Assistant
-from kb.documents import SyncReport
+from kb.documents import OnProgress, SyncReport
 from kb.search import KnowledgeBase
 from kb.sync import sync
 
 log = structlog.get_logger()
+
+SAMPLE = str(SAMPLE_KB)
+
+
+async def roots(knowledge: KnowledgeBase) -> set[str]:
+    """Return the folders that the documents in the index were read from."""
+    known = await knowledge.store.known(await knowledge.collection())
+    return {one.root for one in known.values()}
+
+
+async def sync_folders(
+    knowledge: KnowledgeBase, folders: Sequence[str], *, progress: OnProgress | None = None
+) -> SyncReport:
+    """Read `folders` beside what is there; with an owner's first folder the sample leaves the index."""
+    before = await roots(knowledge)
+    if SAMPLE not in before or SAMPLE in folders:
+        return await sync(knowledge, folders, progress=progress)
+    return await sync(knowledge, [*folders, *sorted(before - {SAMPLE})], prune=True, progress=progress)
 
 
 class Readiness:
@@ -45,9 +65,13 @@ class Readiness:
         finally:
             self._open.set()
 
-    async def sync(self) -> SyncReport:
-        """Bring the index in line with the configured sources."""
-        report = await sync(self._knowledge, self._sources, prune=True)
+    async def sync(self, progress: OnProgress | None = None) -> SyncReport:
+        """Bring the index in line with KB_PATH, which is then all there is.
+
+        While KB_PATH is not set, folders that were read by `kb sync FOLDER` count instead of the sample.
+        """
+        own = await roots(self._knowledge) - {SAMPLE} if self._sources == [SAMPLE] else set()
+        report = await sync(self._knowledge, sorted(own) or self._sources, prune=True, progress=progress)
         for failure in report.failed:
             log.warning("kb_source_failed", source=failure.source, reason=failure.reason)
         return report

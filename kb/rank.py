@@ -27,6 +27,8 @@ WORDS_WEIGHT = 0.15
 _LEAD_DENSE, _LEAD_TITLE = 0.7, 0.3
 _LEAD_DOCUMENTS = 5
 _LEAD_TITLES = 10
+_UNRELATED = 0.1
+"""About the cosine of two unrelated texts with the packaged model; counts in knowledge bases of a few documents."""
 _GATE_FILE = Path(__file__).with_name("gate.json")
 
 
@@ -81,10 +83,15 @@ def pick(
     return chosen
 
 
-def lead(values: Scores, others: int) -> float:
-    """Return by how much the largest value stands above the mean of the `others` next ones; 0 if alone."""
+def lead(values: Scores, others: int, *, elsewhere: float = 0.0) -> float:
+    """Return by how much the largest value stands above the mean of the `others` next ones.
+
+    Where there are fewer, `elsewhere` stands for those that are missing: what an unrelated one would have.
+    """
     ordered = np.sort(values)[::-1]
-    return float(ordered[0] - ordered[1 : 1 + others].mean()) if len(ordered) > 1 else 0.0
+    rest = ordered[1 : 1 + others]
+    missing = others - len(rest)
+    return float(ordered[0] - (rest.sum() + missing * min(elsewhere, float(ordered[0]))) / others)
 
 
 def best_of_each(values: Scores, documents: NDArray[np.intp]) -> Scores:
@@ -105,8 +112,8 @@ def vector_evidence(found: Signals, documents: NDArray[np.intp], titles: Scores)
     return {
         "cosine": float(found.dense.max()),
         "title": float(titles.max()),
-        "title_lead": lead(titles, _LEAD_TITLES),
-        "document_lead": lead(best_of_each(near, documents), _LEAD_DOCUMENTS),
+        "title_lead": lead(titles, _LEAD_TITLES, elsewhere=_UNRELATED),
+        "document_lead": lead(best_of_each(near, documents), _LEAD_DOCUMENTS, elsewhere=_UNRELATED),
     }
 
 

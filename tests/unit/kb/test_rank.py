@@ -58,8 +58,13 @@ def test_picking_is_best_first_bounded_and_distinct(rows: list[tuple[float, int,
 
 
 def test_the_lead_is_the_distance_to_those_that_follow() -> None:
-    assert rank.lead(scores(0.2, 0.9, 0.4), 5) == pytest.approx(0.6)
-    assert rank.lead(scores(0.2), 5) == 0
+    assert rank.lead(scores(0.2, 0.9, 0.4), 2) == pytest.approx(0.6)
+
+
+def test_where_few_follow_an_unrelated_one_stands_for_each_that_is_missing() -> None:
+    assert rank.lead(scores(0.2, 0.9, 0.4), 5, elsewhere=0.1) == pytest.approx(0.9 - (0.4 + 0.2 + 3 * 0.1) / 5)
+    assert rank.lead(scores(0.6), 5, elsewhere=0.1) == pytest.approx(0.5)
+    assert rank.lead(scores(0.05), 5, elsewhere=0.1) == pytest.approx(0.0)
 
 
 def test_the_best_passage_speaks_for_its_document() -> None:
