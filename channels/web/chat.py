@@ -24,7 +24,7 @@ MAX_WAIT = 120.0
 
 
 class Chat:
-    """Handlers of `/api/v1/chat`. `config` is what the page shows before anything is said."""
+    """Handlers of `/api/v1/chat`: each answers for one session, by its token or a ticket."""
 
     def __init__(
         self,
