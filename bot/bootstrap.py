@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +13,31 @@ from aiohttp import web
 from bot.home import Home
 from bot.jobs import schedule
 from bot.readiness import Readiness
+from bot.sending import Sender
 from bot.settings import SAMPLE_KB, Settings
+from bot.sweeps import Sweeps
 from bot.telemetry import Metrics
 from bot.worker import Worker
-from channels.base import Channel
+from channels.base import Channel, Desk
 from channels.web.access import Access
 from channels.web.channel import WebChannel
 from channels.web.chat import Chat
 from channels.web.desk import WebDesk
+from channels.web.identity import Identities
 from channels.web.limits import RateLimit
 from channels.web.pages import Pages
 from core.agent.assistant import Assistant
 from core.agent.providers import ModelSettings, Provider, extractive, load_instructions, openai_provider
 from core.bell import Bell
+from core.errors import SetupError
 from core.faults import FaultPoints
+from core.policy import WEB_DESK
 from core.store.engine import Database, sqlite_url
+from core.store.files import MAX_FILE, MAX_FILES, Files
 from core.store.inbox import Clock, Inbox
 from core.store.migrations import migrate
 from core.store.store import Store
+from core.subjects import Subjects
 from kb import rank
 from kb.embed import Embedder
 from kb.search import KnowledgeBase
@@ -56,6 +63,7 @@ class Threadline:
     settings: Settings
     home: Home
     store: Store
+    files: Files
     bell: Bell
     clock: Clock
     inbox: Inbox
@@ -63,6 +71,7 @@ class Threadline:
     assistant: Assistant
     readiness: Readiness
     worker: Worker
+    sweeps: Sweeps
     metrics: Metrics
     access: Access
     routes: Sequence[web.RouteDef]
@@ -87,7 +96,7 @@ class Threadline:
         loading = asyncio.create_task(self.readiness.load())
         loading.add_done_callback(_report)
         working = asyncio.create_task(self.worker.run())
-        scheduler = schedule(self.store, self.readiness, self.settings, self.clock)
+        scheduler = schedule(self.store, self.files, self.sweeps, self.readiness, self.settings, self.clock)
         try:
             yield
         finally:
@@ -119,10 +128,18 @@ def build(
     clock: Clock = time.time,
     provider: Provider | None = None,
     embedder: Embedder | None = None,
+    channels: Sequence[Channel] = (),
+    desks: Mapping[str, Desk] | None = None,
 ) -> Threadline:
-    """Wire the program. Nothing is opened or started yet. Tests share one `embedder`: loading takes seconds."""
+    """Wire the program. Nothing is opened or started yet. Raises `SetupError` for a desk that is not there.
+
+    Tests share one `embedder`: loading takes seconds. `channels` and `desks` (by their names in the
+    settings) come beside those that are configured.
+    """
     database = open_database(settings, home)
-    store = Store(database, quiet=settings.quiet_seconds)
+    policy = settings.policy
+    store = Store(database, quiet=settings.quiet_seconds, policy=policy)
+    files = Files(database, home.files)
     bell = Bell()
     inbox = Inbox(store, bell, clock)
     own_embedder = None
@@ -138,8 +155,12 @@ def build(
     readiness = Readiness(knowledge, assistant, settings.kb_path)
     metrics = Metrics()
     channel = WebChannel(bell)
-    channels: dict[str, Channel] = {channel.name: channel}
-    worker = Worker(store, bell, clock, readiness.assistant, channels, channel, metrics)
+    sender = Sender(
+        {one.name: one for one in (channel, *channels)},
+        _known_desks(settings, {WEB_DESK: channel, **(desks or {})}),
+        files,
+    )
+    worker = Worker(store, bell, clock, readiness.assistant, sender, metrics)
     access = Access(store, clock, hosts=settings.hosts)
     limit = RateLimit(
         {
@@ -149,8 +170,8 @@ def build(
         }
     )
     parts = (
-        Chat(store, inbox, access, channel, bell, clock, limit),
-        WebDesk(store, inbox, access, bell, clock),
+        Chat(store, files, inbox, Identities(settings.widget_secret, clock=clock), access, channel, bell, clock, limit),
+        WebDesk(store, files, inbox, access, bell, clock, policy),
         Pages(lambda: _page_config(settings, assistant)),
     )
     routes = [route for part in parts for route in part.routes()]
@@ -158,6 +179,7 @@ def build(
         settings=settings,
         home=home,
         store=store,
+        files=files,
         bell=bell,
         clock=clock,
         inbox=inbox,
@@ -165,11 +187,20 @@ def build(
         assistant=assistant,
         readiness=readiness,
         worker=worker,
+        sweeps=Sweeps(store, inbox, bell, policy, clock),
         metrics=metrics,
         access=access,
         routes=routes,
         own_embedder=own_embedder,
     )
+
+
+def _known_desks(settings: Settings, desks: Mapping[str, Desk]) -> Mapping[str, Desk]:
+    for name in ("desk", "second_desk"):
+        desk = getattr(settings, name)
+        if desk and desk not in desks:
+            raise SetupError(f"{name.upper()}={desk}: that desk is not set up here. Known: {', '.join(desks)}.")
+    return desks
 
 
 def open_database(settings: Settings, home: Home) -> Database:
@@ -192,7 +223,20 @@ def make_assistant(settings: Settings, knowledge: KnowledgeBase, provider: Provi
         floor=rank.floors()[settings.answer_caution] * (_MODEL_FLOOR if provider.has_model else 1),
         related_floor=rank.related_floor(),
         seconds=settings.run_seconds,
+        drafting=load_instructions(settings.company, "drafting"),
+        subjects=_subjects(settings),
+        most_answers=settings.conversation_answers,
     )
+
+
+def _subjects(settings: Settings) -> Subjects:
+    """Return the subjects that always go to people: the owner's list, or the packaged one. Raises `SetupError`."""
+    if settings.sensitive_subjects is None:
+        return Subjects.packaged()
+    try:
+        return Subjects.parse(settings.sensitive_subjects.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SetupError(f"SENSITIVE_SUBJECTS={settings.sensitive_subjects}: {error}") from None
 
 
 def make_provider(settings: Settings) -> Provider:
@@ -216,4 +260,6 @@ def _page_config(settings: Settings, assistant: Assistant) -> dict[str, Any]:
         "name": settings.company,
         "notice": None if assistant.provider.has_model else NO_MODEL,
         "suggestions": list(_SUGGESTIONS) if sample else [],
+        "widget_origins": settings.widget_origins,
+        "files": {"most": MAX_FILES, "bytes": MAX_FILE},
     }

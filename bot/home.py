@@ -53,6 +53,11 @@ class Home:
         """The embedded Chroma's folder."""
         return self.path / "chroma"
 
+    @property
+    def files(self) -> Path:
+        """The folder with the files that were sent."""
+        return self.path / "files"
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold HOME for this process alone. Raises `SetupError` if another process has it."""

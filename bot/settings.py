@@ -5,6 +5,7 @@ and the README say about it; a test compares them.
 """
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -12,7 +13,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from channels.web.identity import MIN_SECRET
+from channels.web.pages import site_origin
 from core.errors import SetupError
+from core.hours import Hours
+from core.policy import Policy
 
 SAMPLE_KB = Path(__file__).resolve().parent.parent / "kb" / "sample"
 SAMPLE_COMPANY = "Larkfield Cycles"
@@ -55,6 +60,21 @@ class Settings(BaseSettings):
     azure_openai_deployment: str = Field("", description="the deployment that answers")
 
     desk: str = Field("web", description="where operators work")
+    second_desk: str = Field("", description="the desk that is told what the first one leaves waiting")
+    desk_hours: str = Field("", max_length=500, description="when people answer: Mon-Fri 09:00-12:30,13:30-17:00")
+    desk_time_zone: str = Field("UTC", description="the time zone of those hours: Europe/Berlin")
+    desk_holidays: str = Field("", description="days without: 2026-12-24..2026-12-26, 01-01 (every year)")
+    remind_unclaimed_minutes: float = Field(10, ge=0, description="opening time a case may stay unclaimed; 0: no limit")
+    remind_unanswered_minutes: float = Field(30, ge=0, description="opening time a customer may wait; 0: no limit")
+    reopen_days: float = Field(7, ge=0, description="how long a resolved case goes on when its customer writes again")
+    survey: bool = Field(True, description="ask the customer once how it went when a case is resolved")
+    digest_at: str = Field("", description="when the day's digest is posted to the desk: 08:30")
+    sensitive_subjects: Path | None = Field(None, description="your own list of subjects that always go to people")
+    conversation_answers: int = Field(30, ge=1, description="the assistant's answers in one conversation; then people")
+    widget_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="sites that may show the chat: https://www.example.com, comma-separated"
+    )
+    widget_secret: str = Field("", description="signs who the customer is, on your site; 32 characters or more")
     operator_token: str = Field(
         "", description="the owner's operator token; made and printed at the first start otherwise"
     )
@@ -73,7 +93,7 @@ class Settings(BaseSettings):
         "", description="for tests: kill the process at this commit, for example after:runs.finish*2"
     )
 
-    @field_validator("kb_path", mode="before")
+    @field_validator("kb_path", "widget_origins", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -85,12 +105,36 @@ class Settings(BaseSettings):
             raise ValueError("use postgresql+asyncpg://user:password@host/name, or leave it empty for SQLite")
         return value
 
-    @field_validator("desk")
+    @field_validator("desk", "second_desk")
     @classmethod
     def _known_desk(cls, value: str) -> str:
-        if value != "web":
-            raise ValueError("only 'web' is there so far")
+        if value and value != "web" and ":" not in value:
+            raise ValueError("use web, slack:CHANNEL_ID, teams:CONVERSATION or email:ADDRESS")
         return value
+
+    @field_validator("widget_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        return [site_origin(origin) for origin in value]
+
+    @field_validator("widget_secret")
+    @classmethod
+    def _long_secret(cls, value: str) -> str:
+        if value and len(value) < MIN_SECRET:
+            raise ValueError(f"has {len(value)} characters; use {MIN_SECRET} or more, chosen at random")
+        return value
+
+    @field_validator("digest_at")
+    @classmethod
+    def _time_of_day(cls, value: str) -> str:
+        if value and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("give a time of day, for example 08:30")
+        return value
+
+    @model_validator(mode="after")
+    def _hours_can_be_read(self) -> "Settings":
+        Hours.parse(self.desk_hours, self.desk_time_zone, self.desk_holidays)  # an HoursError is a ValueError
+        return self
 
     @field_validator("public_url", "openai_base_url", "azure_openai_endpoint", "chroma_url")
     @classmethod
@@ -109,6 +153,19 @@ class Settings(BaseSettings):
                 "Azure OpenAI needs all three: AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_DEPLOYMENT"
             )
         return self
+
+    @property
+    def policy(self) -> Policy:
+        """The desk's rules."""
+        return Policy(
+            hours=Hours.parse(self.desk_hours, self.desk_time_zone, self.desk_holidays),
+            desk=self.desk,
+            second_desk=self.second_desk,
+            unclaimed=self.remind_unclaimed_minutes * 60,
+            unanswered=self.remind_unanswered_minutes * 60,
+            reopen=self.reopen_days * 86_400,
+            survey=self.survey,
+        )
 
     @property
     def has_model(self) -> bool:

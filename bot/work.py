@@ -8,6 +8,7 @@ from typing import Any
 from bot.bootstrap import Threadline, make_assistant
 from bot.settings import Settings
 from channels.web.parse import parse_message
+from core.chat import anonymous
 from core.errors import SetupError, TemporaryError
 from core.events import Outcome
 from core.grounding import documents_of
@@ -35,7 +36,7 @@ async def ask(threadline: Threadline, question: str) -> dict[str, Any]:
     """
     session = new_id("s")
     token = await threadline.store.credentials.issue(Kind.SESSION, session, threadline.clock())
-    receipt = await threadline.inbox.accept(parse_message(session, question, None))
+    receipt = await threadline.inbox.accept(parse_message(anonymous(session), question, None))
     replies = await threadline.inbox.replies(receipt, ASK_SECONDS)
     if replies is None:
         raise TemporaryError(f"No answer within {ASK_SECONDS:g} s. `threadline doctor` says what is not ready.")

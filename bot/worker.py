@@ -6,24 +6,37 @@ where people see it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import cast
 
 import structlog
 
+from bot.sending import Sender
 from bot.telemetry import Metrics
-from channels.base import Channel, Desk, Sent, Streams
+from channels.base import Channel, Sent, Streams
 from core.agent.assistant import Assistant
 from core.bell import DELIVERIES, DESK, RECEIPTS, RUNS, Bell
-from core.decide import Decision
-from core.delivery import DeliveryState, Part
-from core.effects import Post, ShowCard, StartRun, SupersedeRun
-from core.errors import PermanentError, Superseded, TemporaryError, ThreadlineError
-from core.events import HandoffReason, Outcome, RunResult
+from core.decision import Decision
+from core.delivery import DeliveryState, Part, PartKind
+from core.effects import (
+    Amend,
+    CheckArrival,
+    MarkDesk,
+    Post,
+    Rate,
+    Remind,
+    Resend,
+    ShowCard,
+    StartDraft,
+    StartRun,
+    SupersedeRun,
+)
+from core.errors import PermanentError, Superseded, TemporaryError
+from core.events import HandoffReason, Outcome, RunResult, Suggestion
 from core.ids import ThreadId
 from core.store.inbox import Clock
 from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
+from core.store.runs import DRAFT
 from core.store.store import Store
 from core.thread import Thread
 
@@ -56,16 +69,14 @@ class Worker:
         bell: Bell,
         clock: Clock,
         assistant: Callable[[], Awaitable[Assistant]],
-        channels: Mapping[str, Channel],
-        desk: Desk,
+        sender: Sender,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._bell = bell
         self._clock = clock
         self._assistant = assistant
-        self._channels = channels
-        self._desk = desk
+        self._sender = sender
         self._metrics = metrics
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -158,6 +169,8 @@ class Worker:
                     self._bell.ring(lease.row.lane, DELIVERIES)
                 case (topic, True) if topic == RUNS:
                     await self._store.runs.retry(lease, now + backoff(lease.attempts), reason)
+                case (topic, False) if topic == RUNS and lease.row.kind == DRAFT:
+                    await self._end_draft(lease, None)
                 case (topic, False) if topic == RUNS:
                     await self._end_run(lease, _internal_error(reason))
                 case (_, True):
@@ -183,17 +196,25 @@ class Worker:
                 case SupersedeRun():
                     if effect.run in self._tasks:
                         self._tasks[effect.run].cancel()
-                case StartRun():
+                case StartRun() | StartDraft():
                     self._bell.ring(RUNS)
-                case Post() | ShowCard():
-                    self._bell.ring(DELIVERIES)
+                case Post() | ShowCard() | Amend() | Remind() | Resend() | CheckArrival() | Rate() | MarkDesk():
+                    self._bell.ring(DELIVERIES, DESK)
 
     async def _answer(self, lease: Lease) -> None:
         assistant = await self._assistant()
         turn = await self._store.runs.turn(lease)
-        voice = _RunVoice(self._store, lease, turn.thread, self._channels.get(turn.thread.key.channel), self._clock)
+        if lease.row.kind == DRAFT:
+            await self._end_draft(lease, await assistant.draft(turn))
+            return
+        channel = self._sender.channels.get(turn.thread.key.channel)
+        voice = _RunVoice(self._store, lease, turn.thread, channel, self._clock)
         with self._metrics.run_seconds.time():
-            result = await assistant.answer(turn, voice)
+            try:
+                result = await assistant.answer(turn, voice)
+            except (Superseded, asyncio.CancelledError):
+                await asyncio.shield(voice.cut_off())
+                raise
         await self._end_run(lease, result)
 
     async def _end_run(self, lease: Lease, result: RunResult) -> None:
@@ -203,46 +224,36 @@ class Worker:
         log.info("run_ended", run=lease.id, thread=lease.row.lane, outcome=outcome, reason=result.reason)
         self._announce(ThreadId(lease.row.lane), decision)
 
+    async def _end_draft(self, lease: Lease, suggestion: Suggestion | None) -> None:
+        decision = await self._store.runs.finish_draft(lease, suggestion, self._clock())
+        self._announce(ThreadId(lease.row.thread_id), decision)
+        self._bell.ring(DESK)
+
     async def _deliver(self, lease: Lease) -> None:
         """Send one part. What fails before the sending is tried again; after it, nothing is repeated blindly."""
         part = await self._store.deliveries.part(lease)
         try:
-            sent = await self._send(lease, part)
+            sent = await self._sender.send(part, dropped=lease.was_dropped)
         except TemporaryError as away:
             if lease.attempts < MOST_ATTEMPTS[DELIVERIES]:
                 again = self._clock() + (away.retry_after or backoff(lease.attempts))
                 await self._store.deliveries.retry(lease, again, str(away))
                 return
-            sent = Sent(DeliveryState.FAILED, error=str(away))
+            sent = Sent(_unsent(part), error=str(away))
         except PermanentError as refused:
-            sent = Sent(DeliveryState.FAILED, error=str(refused))
+            sent = Sent(_unsent(part), error=str(refused))
         try:
-            await self._store.deliveries.finish(
+            decision = await self._store.deliveries.finish(
                 lease, sent.state, self._clock(), platform_id=sent.platform_id, error=sent.error
             )
         except TemporaryError:  # it went out, and the lease runs out: the next holder sees that it was dropped
             log.exception("delivery_not_stored", delivery=part.id, state=sent.state.value)
             return
         self._metrics.deliveries.labels(sent.state.value).inc()
-        self._bell.ring(DESK)
-
-    async def _send(self, lease: Lease, part: Part) -> Sent:
-        channel = self._desk if part.kind == "card" else self._channels.get(part.thread.key.channel)
-        if channel is None:
-            raise TemporaryError(f"The channel {part.thread.key.channel!r} is not configured here.", retry_after=60)
-        if lease.was_dropped and not channel.deduplicates:
-            return Sent(DeliveryState.UNKNOWN, error="The program stopped while this was on its way.")
-        try:
-            if isinstance(channel, Desk) and part.kind == "card":
-                return await channel.show_card(part)
-            return await cast(Channel, channel).send(part)
-        except ThreadlineError:
-            raise
-        except Exception as error:  # the edge to a platform: what its SDK raised says nothing about the outcome
-            log.exception("send_failed", delivery=part.id, channel=part.thread.key.channel)
-            if channel.deduplicates:
-                raise TemporaryError(str(error)) from error
-            return Sent(DeliveryState.UNKNOWN, error=f"{type(error).__name__}: {error}"[:300])
+        if decision:
+            log.error("desk_unreachable", desk=part.desk, case=part.case, error=sent.error or "")
+            self._announce(ThreadId(lease.row.thread_id), decision)
+        self._bell.ring(DESK, *([part.thread.id] if part.thread else []))
 
 
 class _RunVoice:
@@ -269,6 +280,16 @@ class _RunVoice:
         else:
             await self.check()
         await self._channel.stream(self._thread, text)
+
+    async def cut_off(self) -> None:
+        """End an open stream without a message: the run no longer counts."""
+        if self._open and isinstance(self._channel, Streams):
+            await self._channel.cut_off(self._thread)
+
+
+def _unsent(part: Part) -> DeliveryState:
+    """What a part is that did not go out: failed; a question about another part has learnt nothing."""
+    return DeliveryState.UNKNOWN if part.kind is PartKind.CHECK else DeliveryState.FAILED
 
 
 def _internal_error(detail: str) -> RunResult:

@@ -1,14 +1,18 @@
-"""What a channel is: one required Protocol, and small ones named by capability.
+"""What a channel and a desk are: small required Protocols, and smaller ones named by capability.
 
 The worker asks `isinstance(channel, Streams)`, never 'is this Slack?'. A channel hands what it
-receives to `core.inbox.Inbox` and is handed `Part`s to send.
+receives to `core.store.inbox.Inbox` and is handed `Part`s to send.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from core.delivery import DeliveryState, Part
 from core.thread import Thread
+
+Content = Callable[[], Awaitable[bytes]]
+"""Reads a file's bytes when they are needed. Raises LookupError if they are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Channel(Protocol):
         ...
 
     async def send(self, part: Part) -> Sent:
-        """Send a message to the customer of `part.thread`.
+        """Send a message's text to the customer of `part.thread`.
 
         Raises `TemporaryError` when it is known not to have gone out and may be tried again, and
         `PermanentError` when it never will.
@@ -47,13 +51,48 @@ class Streams(Protocol):
     """A channel that can show an answer while it grows."""
 
     async def stream(self, thread: Thread, text: str) -> None:
-        """Show `text`, all of the answer so far."""
+        """Show `text`, all of the answer so far. `send` ends it with the whole message."""
+        ...
+
+    async def cut_off(self, thread: Thread) -> None:
+        """End what was streamed: people have taken over, or a newer question has. No message follows it."""
+        ...
+
+
+@runtime_checkable
+class CarriesFiles(Protocol):
+    """A channel that takes files to the customer; elsewhere a file ends refused, and the operator is told."""
+
+    async def send_file(self, part: Part, content: Content) -> Sent:
+        """Send `part.file`. Raises as `Channel.send` does."""
+        ...
+
+
+@runtime_checkable
+class Edits(Protocol):
+    """A channel whose sent messages can be changed; elsewhere a line says that one was corrected or withdrawn."""
+
+    async def edit(self, part: Part) -> Sent:
+        """Bring the message `part.platform_id` in line with `part.message`, which may be withdrawn."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A channel that can say afterwards whether a part arrived: what makes an unknown outcome known."""
+
+    async def look_up(self, part: Part) -> DeliveryState:
+        """Return DELIVERED, FAILED (it surely never arrived), or UNKNOWN. Raises as `Channel.send` does."""
         ...
 
 
 @runtime_checkable
 class Desk(Protocol):
-    """A channel where operators work."""
+    """A channel where operators work. Every case has one card there, and its thread below it.
+
+    Raises everywhere as `Channel.send` does. A desk hands what operators do to the inbox as `DeskEvent`s,
+    and tells each operator in private what `Inbox.told` says.
+    """
 
     @property
     def deduplicates(self) -> bool:
@@ -61,5 +100,35 @@ class Desk(Protocol):
         ...
 
     async def show_card(self, part: Part) -> Sent:
-        """Bring the card of `part.case` in line with the case as it is now. Raises as `Channel.send` does."""
+        """Bring the card of `part.case` in line with the case as it is now.
+
+        The first time post it, with what was said so far and the files, and return its id as
+        `platform_id`: it comes back as `part.desk_thread`.
+        """
+        ...
+
+    async def post_line(self, part: Part) -> Sent:
+        """Post `part.message` (the customer's, or a colleague's from another desk) into the case's thread.
+
+        Return the line's id as `platform_id`. A changed or withdrawn message comes again, with that id (or
+        that of the line as its writer wrote it there): mark it as changed.
+        """
+        ...
+
+    async def show_outcome(self, part: Part) -> Sent:
+        """Show at the operator's line `part.message` what became of each of its parts, `part.fates`.
+
+        Where one is of unknown fate offer 'check' and 'resend', where one failed 'resend'.
+        """
+        ...
+
+    async def remind(self, part: Part) -> Sent:
+        """Say `part.text` about the case where operators see it; `part.everyone` calls all of them.
+
+        On a second desk there is no card: name the case.
+        """
+        ...
+
+    async def post_digest(self, part: Part) -> Sent:
+        """Post the day's digest, `part.text`."""
         ...

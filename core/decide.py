@@ -1,161 +1,212 @@
 """The one place where it is decided what an event means for a thread.
 
-`decide(thread, event)` is pure: state and event in, new state and effects out. The store calls it
-inside the transaction that holds the thread's row, and writes state and effects in one commit.
+`decide(thread, event, moment)` is pure: state, event and time in, new state and effects out. The store
+calls it inside the transaction that holds the thread's row, and writes state and effects in one commit.
 Ids for new rows are made here, so that state and effects name the same ones.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
-from core import wording
-from core.desk import refusal
-from core.effects import CloseCase, Effect, OpenCase, Post, Remember, ShowCard, StartRun, SupersedeRun, SupersedeSends
-from core.errors import Refused
-from core.events import CustomerSaid, Event, EventFailed, HandoffReason, OperatorDid, Outcome, RunEnded, RunResult
-from core.ids import CaseId, RunId, new_id
-from core.messages import Author, DeskAction, IgnoredBecause
-from core.thread import BOT, DESK, ActiveRun, Owner, OwnerKind, Thread
+from core import language, wording
+from core.decision import Decision
+from core.effects import (
+    Amend,
+    Effect,
+    MarkDesk,
+    Post,
+    Rate,
+    Remember,
+    Remind,
+    SaveDraft,
+    ShowCard,
+    StartRun,
+    SupersedeRun,
+    SupersedeSends,
+)
+from core.events import (
+    CardDue,
+    CaseOverdue,
+    CustomerChanged,
+    CustomerRated,
+    CustomerSaid,
+    DeskUnreachable,
+    DraftEnded,
+    Event,
+    EventFailed,
+    HandoffReason,
+    OperatorDid,
+    OperatorGone,
+    Outcome,
+    RunEnded,
+    RunResult,
+)
+from core.handoff import hand_off, reopen
+from core.ids import RunId, new_id
+from core.messages import Author, IgnoredBecause, Rating
+from core.operating import operator_did
+from core.phrases import is_thanks
+from core.policy import Moment
+from core.thread import DESK, ActiveRun, OwnerKind, Resolved, Thread
+from core.wording import Line
+
+_NODS = " \n.!\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff👍👌🙏👏❤💚💙🎉😊🙂😀😃😄😁✅"
+"""What a message may consist of and still be a thank-you: kind pictures, their colours, and what ends a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The thread as it is from now on, and what must happen; `ignored` says why nothing does."""
-
-    thread: Thread
-    effects: tuple[Effect, ...] = ()
-    ignored: IgnoredBecause | None = None
-
-
-def decide(thread: Thread, event: Event) -> Decision:
+def decide(thread: Thread, event: Event, moment: Moment) -> Decision:
     """Return what `event` does to `thread`. Raises `Refused` for an operator's action that is not allowed now."""
     match event:
         case CustomerSaid():
-            return _customer_said(thread, event)
+            return _customer_said(thread, event, moment)
+        case CustomerChanged():
+            return _customer_changed(thread, event)
+        case CustomerRated():
+            return _customer_rated(thread, event)
         case RunEnded():
-            return _run_ended(thread, event)
+            return _run_ended(thread, event, moment)
         case OperatorDid():
-            return _operator_did(thread, event)
+            return operator_did(thread, event, moment)
+        case OperatorGone():
+            return _operator_gone(thread, event)
+        case CaseOverdue():
+            return _case_overdue(thread, event)
+        case CardDue():
+            return Decision(thread, (ShowCard(event.case),))
+        case DraftEnded():
+            return _draft_ended(thread, event)
+        case DeskUnreachable():
+            return _desk_unreachable(thread, event)
         case EventFailed():
-            return _event_failed(thread, event)
+            return _event_failed(thread, event, moment)
         case _:
             assert_never(event)
 
 
-def _customer_said(thread: Thread, event: CustomerSaid) -> Decision:
-    if not event.text.strip():
+def _customer_said(thread: Thread, event: CustomerSaid, moment: Moment) -> Decision:
+    if not event.text.strip() and not event.files:
         return Decision(thread, ignored=IgnoredBecause.EMPTY)
-    seq = thread.last_seq + 1
-    said = Post(Author.CUSTOMER, event.text, name=event.name)
-    thread = replace(thread, last_seq=seq, asked_up_to=seq)
+    said = Post(Author.CUSTOMER, event.text, name=event.name, files=event.files)
+    thread = _heard(thread, event)
     if thread.owner.kind is not OwnerKind.BOT:
-        card = (ShowCard(thread.case),) if thread.case else ()
-        return Decision(replace(thread, turn_over_up_to=seq), (said, *card))
+        return _before(said, Decision(replace(thread, turn_over_up_to=thread.asked_up_to), _card(thread)))
+    if thread.resolved and _comes_back(thread.resolved, event, moment):
+        return _before(said, reopen(thread, thread.resolved, moment))
     if thread.run and thread.run.speaking:
         return Decision(thread, (said,))  # its end starts the next run
+    return _before(said, _start_run(thread))
+
+
+def _heard(thread: Thread, event: CustomerSaid) -> Thread:
+    seq = thread.last_seq + 1
+    return replace(
+        thread,
+        last_seq=seq,
+        asked_up_to=seq,
+        customer_name=event.name or thread.customer_name,
+        verified=event.verified,
+        language=language.detect(event.text) or thread.language,
+    )
+
+
+def _comes_back(resolved: Resolved, event: CustomerSaid, moment: Moment) -> bool:
+    """Whether the message goes on with the resolved case: soon enough, and more than a thank-you."""
+    soon = moment.at - resolved.at <= moment.policy.reopen
+    only_nods = not event.text.strip(_NODS)
+    return soon and (bool(event.files) or not (only_nods or is_thanks(event.text)))
+
+
+def _before(said: Post, decision: Decision) -> Decision:
+    return replace(decision, effects=(said, *decision.effects))
+
+
+def _card(thread: Thread) -> tuple[ShowCard, ...]:
+    return (ShowCard(thread.case),) if thread.case else ()
+
+
+def _start_run(thread: Thread) -> Decision:
+    """Have all that is unanswered answered by a new run; one under way no longer counts."""
     restart = (SupersedeRun(thread.run.id),) if thread.run else ()
-    return _start_run(thread, (said, *restart))
-
-
-def _start_run(thread: Thread, before: tuple[Effect, ...]) -> Decision:
     run = RunId(new_id("r"))
     active = ActiveRun(run, seen_up_to=thread.asked_up_to)
-    return Decision(replace(thread, run=active), (*before, StartRun(run, active.seen_up_to)))
+    return Decision(replace(thread, run=active), (*restart, StartRun(run, active.seen_up_to)))
 
 
-def _run_ended(thread: Thread, event: RunEnded) -> Decision:
+def _customer_changed(thread: Thread, event: CustomerChanged) -> Decision:
+    """Show the change at the desk; an answer that is still to come takes it into account."""
+    if not event.seq:
+        return Decision(thread, ignored=IgnoredBecause.GONE)
+    amend = Amend(event.message, event.text)
+    unanswered = thread.owner.kind is OwnerKind.BOT and event.seq > thread.turn_over_up_to
+    if not unanswered or (thread.run and thread.run.speaking):
+        return Decision(thread, (amend, *_card(thread)))
+    decision = _start_run(thread)
+    return replace(decision, effects=(amend, *decision.effects))
+
+
+def _customer_rated(thread: Thread, event: CustomerRated) -> Decision:
+    """Keep it; it asks for nothing, and reopens nothing."""
+    rating = Rate(Rating(event.score, event.reason), event.message, event.case)
+    case = event.case or thread.case
+    return Decision(thread, (rating, *((ShowCard(case),) if case else ())))
+
+
+def _run_ended(thread: Thread, event: RunEnded, moment: Moment) -> Decision:
     run = thread.run
     if run is None or run.id != event.run or event.epoch != thread.epoch:
         return Decision(thread, ignored=IgnoredBecause.STALE)
     thread = replace(thread, run=None)
     result = event.result
     if result.outcome is Outcome.HANDED_OFF:
-        return _hand_off(thread, result, run.id)
+        return hand_off(thread, result, run.id, moment)
     answer = Post(Author.BOT, result.text, citations=result.citations, run=run.id)
     effects: tuple[Effect, ...] = (*(Remember(fact) for fact in result.facts), answer)
     thread = replace(thread, last_seq=thread.last_seq + 1, turn_over_up_to=run.seen_up_to)
-    if thread.asked_up_to > run.seen_up_to:
-        return _start_run(thread, effects)
-    return Decision(thread, effects)
+    if thread.asked_up_to <= run.seen_up_to:
+        return Decision(thread, effects)
+    decision = _start_run(thread)
+    return replace(decision, effects=(*effects, *decision.effects))
 
 
-_HANDOFF_LINES = {
-    HandoffReason.CUSTOMER_ASKED: wording.HANDED_OFF_ASKED,
-    HandoffReason.MODEL_FAILED: wording.HANDED_OFF_FAILED,
-    HandoffReason.MODEL_EMPTY: wording.HANDED_OFF_FAILED,
-    HandoffReason.MODEL_EXHAUSTED: wording.HANDED_OFF_FAILED,
-    HandoffReason.INTERNAL_ERROR: wording.HANDED_OFF_FAILED,
-}
-
-
-def _hand_off(thread: Thread, result: RunResult, run: RunId | None) -> Decision:
-    """Give the thread to the desk: the customer's line exactly once, the card always."""
-    case = CaseId(new_id("c"))
-    known = _HANDOFF_LINES.get(result.reason) if result.reason else None
-    line = Post(Author.SYSTEM, known or wording.HANDED_OFF)
-    broken_off = Post(Author.BOT, result.text, citations=result.citations, run=run, cut_short=True)
-    spoken = (broken_off,) if result.text else ()
-    thread = replace(
-        thread,
-        owner=DESK,
-        epoch=thread.epoch + 1,
-        run=None,
-        case=case,
-        last_seq=thread.last_seq + len(spoken) + 1,
-        turn_over_up_to=thread.asked_up_to,
+def _operator_gone(thread: Thread, event: OperatorGone) -> Decision:
+    """Put the case of an operator who can't sign in any more before the others."""
+    if thread.case != event.case or not thread.owner.held_by(event.operator):
+        return Decision(thread, ignored=IgnoredBecause.STALE)
+    lines = (
+        Post(Author.SYSTEM, wording.text(Line.LEFT, thread.language, operator=event.name)),
+        Post(Author.NOTE, f"{event.name} can't sign in any more, so this case is free again.", name="Threadline"),
     )
-    facts = (Remember(fact) for fact in result.facts)
-    return Decision(thread, (*facts, *spoken, OpenCase(case, result), line, ShowCard(case)))
+    thread = replace(thread, owner=DESK, epoch=thread.epoch + 1, last_seq=thread.last_seq + len(lines))
+    return Decision(thread, (SupersedeSends(), *lines, ShowCard(event.case)))
 
 
-def _event_failed(thread: Thread, event: EventFailed) -> Decision:
+def _case_overdue(thread: Thread, event: CaseOverdue) -> Decision:
+    if thread.case != event.case or thread.epoch != event.epoch:
+        return Decision(thread, ignored=IgnoredBecause.STALE)
+    return Decision(thread, (Remind(event.case, event.sentence, everyone=event.again), ShowCard(event.case)))
+
+
+def _draft_ended(thread: Thread, event: DraftEnded) -> Decision:
+    if thread.case != event.case:
+        return Decision(thread, ignored=IgnoredBecause.STALE)
+    return Decision(thread, (SaveDraft(event.case, event.suggestion), ShowCard(event.case)))
+
+
+def _desk_unreachable(thread: Thread, event: DeskUnreachable) -> Decision:
+    """Tell the operators on the web desk, once when it begins and once when it is over."""
+    line = f"{event.desk} can be reached again; this case is posted there."
+    if event.error:
+        line = f"This case could not be posted to {event.desk}: {event.error} It waits here and is tried again."
+    note = Post(Author.NOTE, line, name="Threadline")
+    thread = replace(thread, last_seq=thread.last_seq + 1)
+    return Decision(thread, (MarkDesk(event.case, event.error), note))
+
+
+def _event_failed(thread: Thread, event: EventFailed, moment: Moment) -> Decision:
     if thread.owner.kind is not OwnerKind.BOT:
         note = Post(Author.NOTE, event.detail, name="Threadline")
-        card = (ShowCard(thread.case),) if thread.case else ()
-        return Decision(replace(thread, last_seq=thread.last_seq + 1), (note, *card))
+        return Decision(replace(thread, last_seq=thread.last_seq + 1), (note, *_card(thread)))
     result = RunResult(Outcome.HANDED_OFF, reason=HandoffReason.INTERNAL_ERROR, detail=event.detail)
-    decision = _hand_off(thread, result, None)
+    decision = hand_off(thread, result, None, moment)
     silence = (SupersedeRun(thread.run.id),) if thread.run else ()
     return replace(decision, effects=(*silence, *decision.effects))
-
-
-def _operator_did(thread: Thread, event: OperatorDid) -> Decision:
-    is_open = thread.case == event.case
-    if event.action is DeskAction.CLAIM and is_open and thread.owner.held_by(event.operator):
-        return Decision(thread)  # a double click: it is theirs already
-    sentence = refusal(event, thread.owner, is_open=is_open)
-    if sentence:
-        raise Refused(sentence)
-    match event.action:
-        case DeskAction.CLAIM:
-            return _change_owner(thread, event, Owner(OwnerKind.OPERATOR, event.operator), wording.joined(event.name))
-        case DeskAction.RELEASE:
-            return _change_owner(thread, event, DESK, wording.left(event.name))
-        case DeskAction.REPLY:
-            return _write(thread, event, Post(Author.OPERATOR, event.text, name=event.name))
-        case DeskAction.NOTE:
-            return _write(thread, event, Post(Author.NOTE, event.text, name=event.name))
-        case DeskAction.RESOLVE:
-            return _close(thread, event, wording.resolved(event.name), "resolved")
-        case DeskAction.HAND_BACK:
-            return _close(thread, event, wording.handed_back(event.name), "handed_back")
-        case _:
-            assert_never(event.action)
-
-
-def _write(thread: Thread, event: OperatorDid, post: Post) -> Decision:
-    return Decision(replace(thread, last_seq=thread.last_seq + 1), (post, ShowCard(event.case)))
-
-
-def _change_owner(thread: Thread, event: OperatorDid, owner: Owner, line: str) -> Decision:
-    """Change who speaks: the epoch grows, so no run, tool or send of before can start any more."""
-    silence = (SupersedeRun(thread.run.id),) if thread.run else ()
-    thread = replace(thread, owner=owner, epoch=thread.epoch + 1, run=None, last_seq=thread.last_seq + 1)
-    effects: tuple[Effect, ...] = (*silence, SupersedeSends(), Post(Author.SYSTEM, line), ShowCard(event.case))
-    return Decision(thread, effects)
-
-
-def _close(thread: Thread, event: OperatorDid, line: str, outcome: str) -> Decision:
-    decision = _change_owner(thread, event, BOT, line)
-    closed = CloseCase(event.case, outcome, event.name)
-    return Decision(replace(decision.thread, case=None), (closed, *decision.effects))

@@ -5,16 +5,17 @@ Every effect becomes rows in the same commit as the new state; nothing here does
 
 from dataclasses import dataclass
 
-from core.events import RunResult
-from core.ids import CaseId, RunId
-from core.messages import Author, Citation
+from core.events import RunResult, Suggestion
+from core.ids import CaseId, FileId, MessageId, OperatorId, RunId
+from core.messages import Author, Citation, Rating
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
     """Add a message to the transcript and, unless it is the customer's own or a note, send it to the customer.
 
-    `run` names the run whose answer this is: if that run had opened a stream, the message closes it.
+    `run` names the run whose answer this is: if that run had opened a stream, the message ends it.
+    `desk` names the desk where it was written: there it stands already.
     """
 
     author: Author
@@ -22,7 +23,19 @@ class Post:
     name: str = ""
     citations: tuple[Citation, ...] = ()
     run: RunId | None = None
-    cut_short: bool = False
+    files: tuple[FileId, ...] = ()
+    operator: OperatorId | None = None
+    survey: CaseId | None = None
+    desk: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Change a message's text, or withdraw it (None); `by_operator`: the customer has to see that, too."""
+
+    message: MessageId
+    text: str | None
+    by_operator: OperatorId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,31 @@ class StartRun:
 
     run: RunId
     seen_up_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartDraft:
+    """Have the agent suggest a reply to the operators of the case; `hint` is what one of them asked for."""
+
+    run: RunId
+    case: CaseId
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveDraft:
+    """Show the suggestion on the case; None: it could not be written, and an earlier one stays."""
+
+    case: CaseId
+    suggestion: Suggestion | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeDraft:
+    """Record what became of the case's suggestion, now that `text` was sent instead or after it."""
+
+    case: CaseId
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +92,15 @@ class OpenCase:
 
 
 @dataclass(frozen=True, slots=True)
+class ReopenCase:
+    """The case goes on."""
+
+    case: CaseId
+
+
+@dataclass(frozen=True, slots=True)
 class CloseCase:
-    """The case is over: 'resolved' or 'handed_back', by the operator of that name."""
+    """The case is over: `outcome` is a resolution or 'handed_back', by the operator of that name."""
 
     case: CaseId
     outcome: str
@@ -70,10 +115,69 @@ class ShowCard:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkDesk:
+    """Remember that the case's desk can't be reached ('' : it can again)."""
+
+    case: CaseId
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remind:
+    """Say on the case's desk that it waits; `everyone`: to all who work there, or to the second desk."""
+
+    case: CaseId
+    text: str
+    everyone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Send the undelivered parts of a message once more. Refused unless there are any."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class CheckArrival:
+    """Ask the customer's channel whether a message of unknown fate arrived. Refused unless there is one."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Keep what the customer thought. A survey takes one answer; of a message the last one counts."""
+
+    rating: Rating
+    message: MessageId | None = None
+    case: CaseId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """Keep a fact about the thread's customer."""
 
     text: str
 
 
-Effect = Remember | Post | StartRun | SupersedeRun | SupersedeSends | OpenCase | CloseCase | ShowCard
+Effect = (
+    Remember
+    | Post
+    | Amend
+    | StartRun
+    | StartDraft
+    | SaveDraft
+    | JudgeDraft
+    | SupersedeRun
+    | SupersedeSends
+    | OpenCase
+    | ReopenCase
+    | CloseCase
+    | ShowCard
+    | MarkDesk
+    | Remind
+    | Resend
+    | CheckArrival
+    | Rate
+)

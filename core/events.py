@@ -1,7 +1,7 @@
 """What can happen to a thread. `core.decide` takes one of these at a time.
 
-`CustomerSaid` and `OperatorDid` enter as receipts; `RunEnded` comes back from the agent run that
-`decide` asked for.
+Some enter as receipts (`Received`); the others come back from work that `decide` asked for: an agent
+run, a draft, a card that could not be posted.
 """
 
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Literal
 
 from core.grounding import Grounding
-from core.ids import CaseId, OperatorId, RunId
-from core.messages import Citation, DeskAction
+from core.ids import CaseId, FileId, MessageId, OperatorId, RunId
+from core.messages import Citation, DeskAction, Resolution
 
 
 class Outcome(StrEnum):
@@ -33,6 +33,10 @@ class HandoffReason(StrEnum):
     MODEL_EXHAUSTED = "model_exhausted"
     PROMISED_PERSON = "promised_person"
     INTERNAL_ERROR = "internal_error"
+    NOT_HELPFUL = "not_helpful"
+    SENSITIVE = "sensitive"
+    BUDGET_USED = "budget_used"
+    FILE_SENT = "file_sent"
 
     @property
     def sentence(self) -> str:
@@ -49,6 +53,10 @@ _SENTENCES = {
     HandoffReason.MODEL_EXHAUSTED: "The assistant used up its steps without an answer.",
     HandoffReason.PROMISED_PERSON: "The assistant promised a person without calling one.",
     HandoffReason.INTERNAL_ERROR: "Something failed inside Threadline; the log has the details.",
+    HandoffReason.NOT_HELPFUL: "The customer said twice that the answers did not help.",
+    HandoffReason.SENSITIVE: "The customer wrote about a sensitive subject.",
+    HandoffReason.BUDGET_USED: "The assistant has answered as often as it may in one conversation.",
+    HandoffReason.FILE_SENT: "The customer sent a file, which the assistant does not read.",
 }
 
 
@@ -85,24 +93,113 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A reply that the assistant suggests to operators; '' where the knowledge base holds nothing to suggest."""
+
+    text: str = ""
+    citations: tuple[Citation, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerSaid:
-    """The customer wrote `text`."""
+    """The customer wrote `text`, and sent `files`. `name` and `verified` are what the channel knows of them."""
 
     text: str
     name: str = ""
+    verified: bool = False
+    files: tuple[FileId, ...] = ()
     kind: Literal["customer_said"] = "customer_said"
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerChanged:
+    """The customer edited (`text`) or withdrew (None) an own message. `seq` is its number, 0 if it never came."""
+
+    message: MessageId
+    text: str | None
+    seq: int = 0
+    kind: Literal["customer_changed"] = "customer_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRated:
+    """The customer judged a message of the bot, or answered the survey of a case."""
+
+    score: int
+    reason: str = ""
+    message: MessageId | None = None
+    case: CaseId | None = None
+    kind: Literal["customer_rated"] = "customer_rated"
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorDid:
-    """An operator acted on a case of this thread."""
+    """An operator acted on a case of this thread; the fields are those of `core.messages.DeskEvent`."""
 
     case: CaseId
     operator: OperatorId
     name: str
     action: DeskAction
     text: str = ""
+    to: OperatorId | None = None
+    to_name: str = ""
+    outcome: Resolution = Resolution.SOLVED
+    message: MessageId | None = None
+    files: tuple[FileId, ...] = ()
+    desk: str = "web"
     kind: Literal["operator_did"] = "operator_did"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOverdue:
+    """The open case has waited too long: unclaimed, or its customer unanswered. `again`: a first reminder was no use.
+
+    `epoch` is the thread's when that was seen.
+    """
+
+    case: CaseId
+    epoch: int
+    again: bool
+    sentence: str
+    kind: Literal["case_overdue"] = "case_overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorGone:
+    """The operator who holds the case can't sign in any more."""
+
+    case: CaseId
+    operator: OperatorId
+    name: str
+    kind: Literal["operator_gone"] = "operator_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class CardDue:
+    """The case's card, which could not be posted, is to be tried again."""
+
+    case: CaseId
+    kind: Literal["card_due"] = "card_due"
+
+
+@dataclass(frozen=True, slots=True)
+class DeskUnreachable:
+    """The card of the case could not be posted to its desk; or, with an empty `error`, it can again."""
+
+    case: CaseId
+    desk: str
+    error: str
+    kind: Literal["desk_unreachable"] = "desk_unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftEnded:
+    """The assistant has written a suggestion for the operators of the case; None if it could not."""
+
+    case: CaseId
+    suggestion: Suggestion | None
+    kind: Literal["draft_ended"] = "draft_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +220,6 @@ class EventFailed:
     kind: Literal["event_failed"] = "event_failed"
 
 
-Event = CustomerSaid | OperatorDid | RunEnded | EventFailed
+Received = CustomerSaid | CustomerChanged | CustomerRated | OperatorDid | CaseOverdue | OperatorGone | CardDue
+"""What enters through a receipt."""
+Event = Received | RunEnded | DraftEnded | DeskUnreachable | EventFailed

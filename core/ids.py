@@ -15,6 +15,7 @@ RunId = NewType("RunId", str)
 DeliveryId = NewType("DeliveryId", str)
 CaseId = NewType("CaseId", str)
 OperatorId = NewType("OperatorId", str)
+FileId = NewType("FileId", str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Channels parse platform payloads into `InboundMessage`, `DeskEvent` or `Ignored`
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from core.ids import CaseId, MessageId, OperatorId, ThreadKey
+from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
 
 
 class Author(StrEnum):
@@ -32,8 +32,31 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that was sent with a message and is stored with us. `type` is a media type, `size` in bytes."""
+
+    id: FileId
+    name: str
+    type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What a customer thought: of an answer (1 or -1), or of the help after a case (1 to 5)."""
+
+    score: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One thing said in a thread. `seq` counts from 1 within the thread; `at` is in seconds since the epoch, UTC."""
+    """One thing said in a thread. `seq` counts from 1 within the thread; `at` is in seconds since the epoch, UTC.
+
+    `operator` wrote it, where a person did. `survey` names the case whose survey this line asks.
+    A changed message keeps its first words in `original`; a withdrawn one has no text any more. `rating`
+    is what the customer thought of it, or answered to it if it asks a survey.
+    """
 
     id: MessageId
     seq: int
@@ -42,6 +65,13 @@ class Message:
     at: float
     name: str = ""
     citations: tuple[Citation, ...] = ()
+    files: tuple[File, ...] = ()
+    operator: OperatorId | None = None
+    survey: CaseId | None = None
+    original: str | None = None
+    changed_at: float | None = None
+    withdrawn: bool = False
+    rating: Rating | None = None
 
     @property
     def for_customer(self) -> bool:
@@ -58,23 +88,85 @@ class InboundMessage:
     customer: str
     text: str
     name: str = ""
+    verified: bool = False
+    files: tuple[FileId, ...] = ()
+    raw: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundChange:
+    """A customer edited (`text`) or withdrew (None) what came in as the event `of`."""
+
+    key: ThreadKey
+    event_id: str
+    of: str
+    text: str | None
+    raw: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRating:
+    """A customer judged the bot's message `message` (1 or -1), or answered the survey of `case` (1 to 5)."""
+
+    key: ThreadKey
+    event_id: str
+    score: int
+    reason: str = ""
+    message: MessageId | None = None
+    case: CaseId | None = None
     raw: dict[str, object] = field(default_factory=dict)
 
 
 class DeskAction(StrEnum):
-    """What an operator can do to a case."""
+    """What an operator can do to a case. WRITE is a line in the case's desk thread that names no command."""
 
     CLAIM = "claim"
     RELEASE = "release"
+    ASSIGN = "assign"
     REPLY = "reply"
     NOTE = "note"
+    WRITE = "write"
+    DRAFT = "draft"
     RESOLVE = "resolve"
     HAND_BACK = "hand_back"
+    REOPEN = "reopen"
+    EDIT = "edit"
+    WITHDRAW = "withdraw"
+    CHECK = "check"
+    RESEND = "resend"
+
+
+class Resolution(StrEnum):
+    """How a case ended; `words` is what operators read."""
+
+    SOLVED = "solved"
+    UNSOLVED = "unsolved"
+    NO_REPLY = "no_reply"
+    DUPLICATE = "duplicate"
+    SPAM = "spam"
+
+    @property
+    def words(self) -> str:
+        """The outcome in words."""
+        return _RESOLUTIONS[self]
+
+
+_RESOLUTIONS = {
+    Resolution.SOLVED: "Solved",
+    Resolution.UNSOLVED: "Could not be solved",
+    Resolution.NO_REPLY: "Needs no answer",
+    Resolution.DUPLICATE: "Duplicate",
+    Resolution.SPAM: "Spam",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class DeskEvent:
-    """An operator's action on a case, from whatever desk. `text` is what a reply or a note says."""
+    """An operator's action on a case, from whatever desk (`desk` is its name).
+
+    `text` is what a reply, a note or an edit says, or the hint for a draft; `to` is whom a case is
+    assigned to, `outcome` how it is resolved, `message` which one is edited, withdrawn, checked or resent.
+    """
 
     case: CaseId
     event_id: str
@@ -82,6 +174,11 @@ class DeskEvent:
     name: str
     action: DeskAction
     text: str = ""
+    to: OperatorId | None = None
+    outcome: Resolution = Resolution.SOLVED
+    message: MessageId | None = None
+    files: tuple[FileId, ...] = ()
+    desk: str = "web"
     raw: dict[str, object] = field(default_factory=dict)
 
 
@@ -90,6 +187,7 @@ class IgnoredBecause(StrEnum):
 
     EMPTY = "empty"
     STALE = "stale"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

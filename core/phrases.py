@@ -2,14 +2,13 @@
 
 The extractive answerer calls these before it searches, the guard calls `promises_person` on what a
 model wrote: a promise of a person that no `hand_off` goes with would leave the customer waiting.
-The words are in phrases.toml, where people who speak the languages can read and mend them; this
-module only turns them into patterns. Every function is pure and looks at the first and last
-2,000 characters of a text at most.
+The words are in phrases.toml, where people who speak the languages can read and mend them; core.notation
+turns them into patterns. Every function is pure and looks at the first and last 2,000 characters of a
+text at most.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,21 +16,12 @@ from itertools import chain
 from tomllib import loads
 from typing import Any
 
-_EDGE = 2000  # characters read at each end: a request for a person stands in the first or last lines
+from core.notation import EDGE, clauses, edges, joined, pattern, starting, words
+
 _SHORT = 24  # words: no greeting, thanks or vague message is longer
 _BRIEF = 300  # characters: in a longer text a lone 'agent' is a line of a log
 _UNKNOWN = 2  # words outside `lead` that may stand before a framed request: a typing error or a name
-
-# A word, or one character of the scripts that are written without spaces. Devanagari's vowel signs
-# (U+0900-097F) are marks, which \w leaves out.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|(?:(?![\u3040-\u30ff\u3400-\u9fff])[\w\u0900-\u097f])+")
-_CONTRACTION = re.compile(r"['’‘`´](?=(?:t|s|m|d|ve|re|ll)\b)")
-_ACCENT = re.compile(r"[\u0300-\u036f\u064b-\u065f\u0670\u0640]")  # Latin and Cyrillic accents, Arabic vowels, tatweel
-_ARABIC = str.maketrans("أإآىة", "ااايه")
-_STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
-_CLAUSE = re.compile(r"[.!?;:,\n…()\[\]\"“”«»。！？；：，、؟،؛।]+|\s[-–—]+\s")
 _SENTENCE = re.compile(r"[^.!?\n。！？؟।]+[.!?。！？؟।]*")
-_PIECE = re.compile(r"\{(\w+)\}(\??)|(\()|\)(\??)|(\|)|(\*)|([^\s(){}|*?]+)(\??)|(\S)")
 
 Table = Mapping[str, Mapping[str, Any]]
 
@@ -53,7 +43,7 @@ def is_vague(text: str) -> bool:
 
 def is_unhelpful(text: str) -> bool:
     """Whether a clause of `text` says that the last answer was no use."""
-    return any(_whole("unhelpful", clause) for clause in _CLAUSE.split(_edges(text)))
+    return any(_whole("unhelpful", clause) for clause in clauses(text))
 
 
 def wants_person(text: str) -> bool:
@@ -62,18 +52,18 @@ def wants_person(text: str) -> bool:
     'I want to talk to a person' does; 'one person bought my bike', 'I don't want a human' and 'how do
     I let my customers chat with a person' don't.
     """
-    clauses = [_joined(_spelled(_words(clause))) for clause in _CLAUSE.split(_edges(text))]
-    if len(text) <= _BRIEF and any(request.alone.fullmatch(clause) for clause in clauses for request in _requests()):
+    said = [joined(_spelled(words(clause))) for clause in clauses(text)]
+    if len(text) <= _BRIEF and any(request.alone.fullmatch(clause) for clause in said for request in _requests()):
         return True
-    return any(request.found_in(clause) for clause in clauses if clause for request in _requests())
+    return any(request.found_in(clause) for clause in said if clause for request in _requests())
 
 
 def promises_person(text: str) -> bool:
     """Whether a text of the bot announces a person ('I am connecting you ...'); an offer or a question doesn't."""
-    for sentence in _SENTENCE.findall(_edges(text)):
+    for sentence in _SENTENCE.findall(edges(text)):
         if not sentence.rstrip().endswith(("?", "？", "؟")):
-            words = _joined(_words(sentence))
-            if any(promise.found_in(words) for promise in _promises()):
+            said = joined(words(sentence))
+            if any(promise.found_in(said) for promise in _promises()):
                 return True
     return False
 
@@ -126,27 +116,11 @@ class _Promise:
         )
 
 
-def _edges(text: str) -> str:
-    return text if len(text) <= 2 * _EDGE else f"{text[:_EDGE]}\n{text[-_EDGE:]}"
-
-
-def _words(text: str) -> list[str]:
-    """The words of `text`: casefolded, without accents; one character each in Chinese and Japanese."""
-    plain = _ACCENT.sub("", unicodedata.normalize("NFKD", _CONTRACTION.sub("", text)).casefold())
-    plain = unicodedata.normalize("NFC", plain).translate(_ARABIC)
-    return _WORD.findall(_STRETCHED.sub(r"\1", plain))
-
-
-def _joined(words: list[str]) -> str:
-    """Each word with a space behind it: the form that the patterns read."""
-    return "".join(f"{word} " for word in words)
-
-
-def _spelled(words: list[str]) -> list[str]:
-    """`words` with one typing error mended in those listed under `spelling`, and a forgotten space put back."""
+def _spelled(spoken: list[str]) -> list[str]:
+    """`spoken` with one typing error mended in those listed under `spelling`, and a forgotten space put back."""
     known, spelling = _vocabulary()
     mended: list[str] = []
-    for word in words:
+    for word in spoken:
         if len(word) < 4 or len(word) > 20 or word in known:
             mended.append(word)
         elif right := next((right for right in spelling if _slip(word, right)), None):
@@ -187,38 +161,8 @@ def _table() -> Table:
 def _vocabulary() -> tuple[frozenset[str], tuple[str, ...]]:
     """Every word of the table, and the words to be recognised with a typing error."""
     languages = _table()["person"].values()
-    known = frozenset(word for lists in languages for phrases in lists.values() for word in _words(" ".join(phrases)))
+    known = frozenset(word for lists in languages for phrases in lists.values() for word in words(" ".join(phrases)))
     return known, tuple(word for lists in languages for word in lists.get("spelling", []))
-
-
-def _pattern(phrases: list[str], lists: Mapping[str, list[str]]) -> str:
-    """The regular expression for `phrases` in the notation that phrases.toml explains."""
-    longest_first = sorted(phrases, key=len, reverse=True)
-    return "(?:" + "|".join("".join(_pieces(phrase, lists)) for phrase in longest_first) + ")"
-
-
-def _pieces(phrase: str, lists: Mapping[str, list[str]]) -> Iterator[str]:
-    for piece in _PIECE.finditer(phrase):
-        name, name_maybe, opens, closes_maybe, either, gap, word, word_maybe, wrong = piece.groups()
-        if name:
-            yield _pattern(lists[name], lists) + name_maybe
-        elif opens:
-            yield "(?:"
-        elif closes_maybe is not None:
-            yield f"){closes_maybe}"
-        elif either:
-            yield "|"
-        elif gap:
-            yield r"(?:\S+ ){0,3}"
-        elif word:
-            yield f"(?:{re.escape(_joined(_words(word)))}){word_maybe}"
-        else:
-            raise ValueError(f"phrases.toml: {wrong!r} in {phrase!r} has no meaning; see the notes at its top")
-
-
-def _starting(phrases: list[str], lists: Mapping[str, list[str]]) -> re.Pattern[str]:
-    """`phrases` at the beginning of any word; with no phrases, a pattern that is never found."""
-    return re.compile(r"(?<!\S)" + _pattern(phrases, lists) if phrases else r"(?!)")
 
 
 @cache
@@ -229,18 +173,18 @@ def _requests() -> tuple[_Request, ...]:
 
 def _request(lists: Mapping[str, list[str]]) -> _Request:
     said = {key: lists.get(key, []) for key in ("framed", "lead", "joins", "after", "not", "not_after", "others")}
-    around = f"(?>{_pattern(lists['filler'], lists)})*"
-    ending = _starting(said["not"], lists).pattern + "$"
+    around = f"(?>{pattern(lists['filler'], lists)})*"
+    ending = starting(said["not"], lists).pattern + "$"
     return _Request(
-        anywhere=_starting(lists["anywhere"], lists),
-        alone=re.compile(around + _pattern(lists["alone"], lists) + around),
-        framed=_starting(said["framed"], lists) if said["framed"] else None,
-        lead=_starting(said["lead"], lists),
-        joins=_starting(said["joins"], lists),
-        after=_starting(said["after"], lists),
+        anywhere=starting(lists["anywhere"], lists),
+        alone=re.compile(around + pattern(lists["alone"], lists) + around),
+        framed=starting(said["framed"], lists) if said["framed"] else None,
+        lead=starting(said["lead"], lists),
+        joins=starting(said["joins"], lists),
+        after=starting(said["after"], lists),
         refused=re.compile(ending),
-        refused_after=_starting(said["not_after"], lists),
-        others=_starting(said["others"], lists),
+        refused_after=starting(said["not_after"], lists),
+        others=starting(said["others"], lists),
     )
 
 
@@ -248,9 +192,9 @@ def _request(lists: Mapping[str, list[str]]) -> _Request:
 def _promises() -> tuple[_Promise, ...]:
     return tuple(
         _Promise(
-            anywhere=_starting(lists["anywhere"], lists),
-            offer=_starting(lists["offer"], lists),
-            offer_after=_starting(lists.get("offer_after", []), lists),
+            anywhere=starting(lists["anywhere"], lists),
+            offer=starting(lists["offer"], lists),
+            offer_after=starting(lists.get("offer_after", []), lists),
         )
         for lists in _table()["promise"].values()
     )
@@ -264,15 +208,15 @@ def _section(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         for section in (name, "filler", "greeting")
     )
     # The atomic group takes the longest phrase and never goes back: linear on any input.
-    return re.compile(f"(?>{_pattern([*own, *chain(*beside)], {})})+"), _starting(own, {})
+    return re.compile(f"(?>{pattern([*own, *chain(*beside)], {})})+"), starting(own, {})
 
 
 def _whole(name: str, text: str) -> bool:
     """Whether `text` consists of phrases of section `name`, with greetings and filler beside them."""
-    if len(text) > _EDGE:
+    if len(text) > EDGE:
         return False
-    words = _joined(_words(text))
-    if not 0 < words.count(" ") <= _SHORT:
+    said = joined(words(text))
+    if not 0 < said.count(" ") <= _SHORT:
         return False
     consists, has = _section(name)
-    return consists.fullmatch(words) is not None and has.search(words) is not None
+    return consists.fullmatch(said) is not None and has.search(said) is not None

@@ -54,16 +54,31 @@ class ActiveRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """The thread's last case, when a person resolved it: who that was, and when."""
+
+    case: CaseId
+    operator: OperatorId
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
     """One customer conversation.
 
     `last_seq` numbers the last message, `asked_up_to` the customer's last one, and `turn_over_up_to`
-    the last customer message that has had its answer or its reason for none. `case` is the open case.
+    the last customer message that has had its answer or its reason for none. `case` is the open case,
+    `surveyed` the last one whose survey was sent. `language` is what the customer writes in ('' unknown);
+    `verified` says that the customer's own site vouched for who they are.
     """
 
     id: ThreadId
     key: ThreadKey
     customer: str
+    customer_name: str = ""
+    verified: bool = False
+    language: str = ""
     owner: Owner = BOT
     epoch: int = 0
     last_seq: int = 0
@@ -71,3 +86,5 @@ class Thread:
     turn_over_up_to: int = 0
     run: ActiveRun | None = None
     case: CaseId | None = None
+    resolved: Resolved | None = None
+    surveyed: CaseId | None = None

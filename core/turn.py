@@ -11,12 +11,13 @@ from core.thread import Thread
 class Turn:
     """A thread and what has been said in it, notes left out: last, the customer's words that wait for an answer.
 
-    `facts` are known about the customer.
+    `facts` are known about the customer; `hint` is what an operator wants of a draft.
     """
 
     thread: Thread
     messages: tuple[Message, ...]
     facts: tuple[str, ...] = ()
+    hint: str = ""
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -24,9 +25,25 @@ class Turn:
         return self.messages[: self._unanswered_from()]
 
     @property
+    def waiting(self) -> tuple[Message, ...]:
+        """The customer's messages that wait for an answer."""
+        return self.messages[self._unanswered_from() :]
+
+    @property
     def question(self) -> str:
         """What the customer wrote since anyone last spoke to them, one message a line."""
-        return "\n".join(message.text for message in self.messages[self._unanswered_from() :])
+        return "\n".join(message.text for message in self.waiting if message.text)
+
+    @property
+    def asked_last(self) -> str:
+        """The customer's words since the bot or an operator last spoke, or else the last ones before that."""
+        words: list[str] = []
+        for message in reversed(self.messages):
+            if message.author is Author.CUSTOMER and message.text:
+                words.append(message.text)
+            elif words and message.author in {Author.BOT, Author.OPERATOR}:
+                break
+        return "\n".join(reversed(words))
 
     def _unanswered_from(self) -> int:
         start = len(self.messages)

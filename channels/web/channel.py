@@ -3,9 +3,9 @@
 The customer's page knows every message by its id, so sending a part twice shows it once.
 """
 
-from channels.base import Sent
+from channels.base import Content, Sent
 from core.bell import DESK, Bell
-from core.delivery import Part
+from core.delivery import DeliveryState, Part
 from core.ids import ThreadId
 from core.thread import Thread
 
@@ -22,19 +22,53 @@ class WebChannel:
 
     async def send(self, part: Part) -> Sent:
         """Tell the open pages of the thread that there is something to read."""
-        self.forget_partial(part.thread.id)
-        self._bell.ring(part.thread.id)
+        if part.thread:
+            self.forget_partial(part.thread.id)
+            self._bell.ring(part.thread.id)
         return Sent(platform_id=part.message.id if part.message else "")
+
+    async def send_file(self, part: Part, content: Content) -> Sent:
+        """The file is stored with us already: tell the open pages to look."""
+        return await self.send(part)
+
+    async def edit(self, part: Part) -> Sent:
+        """The page reads the message as it is now: tell the open pages to look."""
+        return await self.send(part)
+
+    async def look_up(self, part: Part) -> DeliveryState:
+        """What is committed can be read on the page: it has arrived."""
+        return DeliveryState.DELIVERED
 
     async def stream(self, thread: Thread, text: str) -> None:
         """Show the growing answer on the open pages of the thread."""
         self._partial[thread.id] = text
         self._bell.ring(thread.id)
 
+    async def cut_off(self, thread: Thread) -> None:
+        """Take the growing answer off the open pages of the thread."""
+        self.forget_partial(thread.id)
+        self._bell.ring(thread.id)
+
     async def show_card(self, part: Part) -> Sent:
         """Tell the open desks to look."""
-        self._bell.ring(DESK, part.thread.id)
+        self._bell.ring(DESK, *([part.thread.id] if part.thread else []))
         return Sent(platform_id=part.case or "")
+
+    async def post_line(self, part: Part) -> Sent:
+        """The desk's page reads the transcript: tell it to look."""
+        return await self.show_card(part)
+
+    async def show_outcome(self, part: Part) -> Sent:
+        """The desk's page shows the outcomes: tell it to look."""
+        return await self.show_card(part)
+
+    async def remind(self, part: Part) -> Sent:
+        """The desk's page marks what is overdue: tell it to look."""
+        return await self.show_card(part)
+
+    async def post_digest(self, part: Part) -> Sent:
+        """The desk's page shows the digest when it is asked for."""
+        return await self.show_card(part)
 
     def partial(self, thread: ThreadId) -> str:
         """Return the growing answer of `thread`, or '' when none is open."""

@@ -1,8 +1,6 @@
 """The chat API: sessions, messages and the live socket of the customer's page."""
 
-import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -10,13 +8,20 @@ from aiohttp import web
 from channels.web import parse, render
 from channels.web.access import Access
 from channels.web.channel import WebChannel
+from channels.web.desk import DECIDED_WITHIN
+from channels.web.identity import Identities
 from channels.web.limits import RateLimit
-from channels.web.sockets import LOOK_AGAIN, talk
+from channels.web.live import View
+from channels.web.sockets import talk
+from channels.web.uploads import read_body, send_file
 from core.bell import Bell
-from core.ids import ThreadId, new_id
-from core.messages import Message
+from core.chat import Session, anonymous
+from core.ids import FileId, MessageId, new_id
+from core.messages import Author, InboundChange, InboundRating, Message
 from core.store.credentials import Kind
+from core.store.files import Files
 from core.store.inbox import Clock, Inbox
+from core.store.receipts import REFUSED
 from core.store.store import Store
 from core.thread import Thread
 
@@ -29,7 +34,9 @@ class Chat:
     def __init__(
         self,
         store: Store,
+        files: Files,
         inbox: Inbox,
+        identities: Identities,
         access: Access,
         channel: WebChannel,
         bell: Bell,
@@ -37,6 +44,8 @@ class Chat:
         limit: RateLimit,
     ) -> None:
         self._store = store
+        self._files = files
+        self._identities = identities
         self._inbox = inbox
         self._access = access
         self._channel = channel
@@ -53,21 +62,37 @@ class Chat:
             web.get(f"{base}/{{session}}/messages", self.read),
             web.post(f"{base}/{{session}}/ticket", self.ticket),
             web.get(f"{base}/{{session}}/ws", self.socket),
+            web.get(f"{base}/{{session}}/files/{{file}}", self.file),
+            web.post(f"{base}/{{session}}/messages/{{message}}/feedback", self.feedback),
+            web.post(f"{base}/{{session}}/survey", self.survey),
+            web.put(f"{base}/{{session}}/messages/{{message}}", self.change),
+            web.delete(f"{base}/{{session}}/messages/{{message}}", self.change),
         )
 
     async def start(self, request: web.Request) -> web.Response:
         """Open a chat session."""
         self._limit.check("sessions", request.remote or "")
-        session = new_id("s")
-        token = await self._store.credentials.issue(Kind.SESSION, session, self._clock())
-        return web.json_response({"session_id": session, "token": token}, status=201)
+        session = self._session(await request.read())
+        await self._store.sessions.start(session, self._clock())
+        token = await self._store.credentials.issue(Kind.SESSION, session.id, self._clock())
+        return web.json_response({"session_id": session.id, "token": token}, status=201)
+
+    def _session(self, body: bytes) -> Session:
+        """Return a new session, of whom the customer's site names in "identity" if the body has one."""
+        id_ = new_id("s")
+        given = parse.read_object(body).get("identity") if body.strip() else None
+        if given is None:
+            return anonymous(id_)
+        known = self._identities.read(given)
+        return Session(id_, known.customer, known.name, verified=True)
 
     async def post(self, request: web.Request) -> web.Response:
         """Take a customer's message: 202 once stored, or with `?wait=` 200 and the replies once the turn is over."""
-        session = await self._access.session(request)
-        self._limit.check("messages", session)
-        text = parse.read_text(await _read_fields(request))
-        inbound = parse.parse_message(session, text, request.headers.get("Idempotency-Key"))
+        session = await self._store.sessions.get(await self._access.session(request))
+        self._limit.check("messages", session.id)
+        body = await read_body(request, self._files, self._clock())
+        text = parse.read_text(body.fields, may_be_empty=bool(body.files))
+        inbound = parse.parse_message(session, text, request.headers.get("Idempotency-Key"), body.files)
         receipt = await self._inbox.accept(inbound)
         wait = _seconds(request.query.get("wait"))
         replies = await self._inbox.replies(receipt, wait) if wait else None
@@ -105,79 +130,58 @@ class Chat:
             raise web.HTTPForbidden(text="This ticket is for another chat session.")
         after = request.query.get("after")
         return await talk(
-            request, lambda socket: _View(socket, self._store, self._channel, subject, after).follow(self._bell)
+            request,
+            lambda socket: View(socket, self._store, self._channel, subject, after, self._clock()).follow(self._bell),
         )
 
+    async def file(self, request: web.Request) -> web.Response:
+        """Return a file of this conversation."""
+        session = await self._access.session(request)
+        thread = await self._store.find_thread(parse.session_key(session))
+        said = await self._store.messages(thread.id) if thread else []
+        sent = {file.id: file for m in said if m.for_customer for file in m.files}
+        found = sent.get(FileId(request.match_info["file"]))
+        if found is None:
+            raise web.HTTPNotFound(text="There is no such file in this conversation.")
+        return await send_file(self._files, found)
 
-class _View:
-    """What one socket has been shown; each look sends the difference."""
+    async def feedback(self, request: web.Request) -> web.Response:
+        """Keep a thumb for an answer; the last one counts."""
+        session = await self._access.session(request)
+        message = MessageId(request.match_info["message"])
+        return await self._entered(session, parse.parse_feedback(session, message, await self._object(request)))
 
-    def __init__(
-        self, socket: web.WebSocketResponse, store: Store, channel: WebChannel, session: str, after: str | None
-    ) -> None:
-        self._socket = socket
-        self._store = store
-        self._channel = channel
-        self._key = parse.session_key(session)
-        self._after = after
-        self._seq = 0
-        self._status: Mapping[str, Any] = {}
-        self._partial = ""
+    async def survey(self, request: web.Request) -> web.Response:
+        """Keep the answer to the survey after a case: once."""
+        session = await self._access.session(request)
+        return await self._entered(session, parse.parse_survey(session, await self._object(request)))
 
-    async def follow(self, bell: Bell) -> None:
-        """Look now, at every ring of the thread, and every `LOOK_AGAIN` seconds."""
-        thread = None
-        while thread is None:
-            thread = await self._store.find_thread(self._key)
-            if thread is None:
-                await asyncio.sleep(0.2)  # a thread begins with its first message; there is no topic to listen to yet
-        if self._after:
-            said = await self._store.messages(thread.id)
-            self._seq = next((m.seq for m in said if m.id == self._after), 0)
-        with bell.listen(thread.id) as ear:
-            while True:
-                await ear.wait(LOOK_AGAIN)
-                await self._grow(thread.id)
-                await self._look(await self._store.thread(thread.id))
+    async def change(self, request: web.Request) -> web.Response:
+        """Edit (PUT) or withdraw (DELETE) an own message."""
+        session = await self._access.session(request)
+        withdrawn = request.method == "DELETE"
+        text = None if withdrawn else parse.read_text(await self._object(request))
+        thread = await self._store.find_thread(parse.session_key(session))
+        message = request.match_info["message"]
+        said = await self._store.messages(thread.id) if thread else []
+        if not any(m.id == message and m.author is Author.CUSTOMER for m in said):
+            raise web.HTTPNotFound(text="There is no such message of yours.")
+        event = await self._store.receipts.event_of(MessageId(message))
+        return await self._entered(session, parse.parse_change(session, event, text))
 
-    async def _grow(self, thread: ThreadId) -> None:
-        """Show the growing answer; before the look, so that it never comes after the whole one."""
-        text = self._channel.partial(thread)
-        if text and text != self._partial:
-            self._partial = text
-            await self._send({"type": "partial", "text": text})
-
-    async def _look(self, thread: Thread) -> None:
-        if thread.last_seq > self._seq:
-            for said in await self._store.messages(thread.id, after=self._seq):
-                self._seq = said.seq
-                if said.for_customer:
-                    await self._send({"type": "message", "message": render.message(said)})
-        if thread.run is None or not thread.run.speaking:
-            self._channel.forget_partial(thread.id)
-        status = render.status(thread, await self._store.cases.operator_names() if thread.owner.operator else {})
-        if status["typing"] != self._status.get("typing"):
-            await self._send({"type": "typing", "on": status["typing"]})
-        if [status["owner"], status["operator"]] != [self._status.get("owner"), self._status.get("operator")]:
-            await self._send({"type": "owner", "owner": status["owner"], "operator": status["operator"]})
-        self._status = status
-
-    async def _send(self, frame: Mapping[str, Any]) -> None:
-        await self._socket.send_json(frame, dumps=lambda data: json.dumps(data, ensure_ascii=False))
-
-
-async def _read_fields(request: web.Request) -> dict[str, Any]:
-    if not request.content_type.startswith("multipart/"):
+    async def _object(self, request: web.Request) -> dict[str, Any]:
         return parse.read_object(await request.read())
-    try:
-        form = await request.post()
-    except ValueError:  # aiohttp's word for every kind of broken form
-        raise parse.BadRequest("bad_form", "The form can't be read. Send it as multipart/form-data, whole.") from None
-    if any(not isinstance(value, str) for value in form.values()):
-        raise parse.BadRequest(
-            "files_unsupported", "Files can't be taken in the chat yet. Describe what is in them, please.", 415
-        )
-    return dict(form)
+
+    async def _entered(self, session: str, inbound: InboundChange | InboundRating) -> web.Response:
+        """Hand `inbound` in: 200 once it is decided, 409 with the sentence where it was refused."""
+        self._limit.check("messages", session)
+        try:
+            receipt = await self._inbox.settled(await self._inbox.accept(inbound), DECIDED_WITHIN)
+        except LookupError:
+            raise web.HTTPNotFound(text="There is nothing like that in this conversation.") from None
+        if receipt.state == REFUSED:
+            raise parse.BadRequest("already_answered", receipt.result, 409)
+        return web.json_response({})
 
 
 def _seconds(text: str | None) -> float:

@@ -4,10 +4,12 @@ import hashlib
 import json
 from typing import Any
 
+from core.chat import Session
 from core.desk import MAX_TEXT, Operator
-from core.ids import CaseId, ThreadKey, new_id
-from core.messages import DeskAction, DeskEvent, InboundMessage
+from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey, new_id
+from core.messages import DeskAction, DeskEvent, InboundChange, InboundMessage, InboundRating, Resolution
 
+MAX_REASON = 2_000
 MAX_MESSAGE = 8_000  # characters; the chat page counts down to the same number
 
 
@@ -36,13 +38,18 @@ def read_object(body: bytes) -> dict[str, Any]:
     return data
 
 
-def read_text(data: dict[str, Any]) -> str:
-    """Return the customer's text in `data`, without what no database stores. Raises `BadRequest`."""
-    text = data.get("text")
+def _storable(text: str) -> str:
+    """Return `text` without what no database stores."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def read_text(data: dict[str, Any], *, may_be_empty: bool = False) -> str:
+    """Return the customer's text in `data`; with files it may be empty. Raises `BadRequest`."""
+    text = data.get("text", "" if may_be_empty else None)
     if not isinstance(text, str):
         raise BadRequest("text_missing", 'Send the message as a string in "text".')
-    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    if not text.strip():
+    text = _storable(text)
+    if not text.strip() and not may_be_empty:
         raise BadRequest("text_empty", "The message is empty. Write something and send it again.")
     if len(text) > MAX_MESSAGE:
         raise BadRequest(
@@ -60,18 +67,68 @@ def event_id(idempotency_key: str | None) -> str:
     return hashlib.sha256(idempotency_key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def parse_message(session: str, text: str, idempotency_key: str | None) -> InboundMessage:
+def parse_message(
+    session: Session, text: str, idempotency_key: str | None, files: tuple[FileId, ...] = ()
+) -> InboundMessage:
     """Return a customer's message to the chat session `session`."""
     return InboundMessage(
-        key=session_key(session),
-        event_id=f"{session}:{event_id(idempotency_key)}",
-        customer=f"web:{session}",
+        key=session_key(session.id),
+        event_id=f"{session.id}:{event_id(idempotency_key)}",
+        customer=session.customer,
         text=text,
+        name=session.name,
+        verified=session.verified,
+        files=files,
         raw={"text": text},
     )
 
 
-def parse_action(case: CaseId, data: dict[str, Any], operator: Operator, idempotency_key: str | None) -> DeskEvent:
+def parse_change(session: str, message: str, text: str | None) -> InboundChange:
+    """Return a customer's edit (`text`) or withdrawal (None) of an own message."""
+    return InboundChange(session_key(session), f"{session}:{new_id('i')}", message, text)
+
+
+def parse_feedback(session: str, message: MessageId, data: dict[str, Any]) -> InboundRating:
+    """Return what a customer thought of a message: a thumb and perhaps a reason. Raises `BadRequest`."""
+    score = _score(data, {1, -1}, '"score" is 1 (helpful) or -1 (not helpful).')
+    return InboundRating(session_key(session), f"{session}:{new_id('i')}", score, _reason(data), message=message)
+
+
+def parse_survey(session: str, data: dict[str, Any]) -> InboundRating:
+    """Return a customer's answer to the survey after a case. Raises `BadRequest`."""
+    score = _score(data, set(range(1, 6)), '"score" lies between 1 (very poor) and 5 (very good).')
+    case = CaseId(_string(data, "case_id"))
+    return InboundRating(session_key(session), f"{session}:{new_id('i')}", score, _reason(data), case=case)
+
+
+def _score(data: dict[str, Any], good: set[int], sentence: str) -> int:
+    score = data.get("score")
+    if not isinstance(score, int) or isinstance(score, bool) or score not in good:
+        raise BadRequest("bad_score", sentence)
+    return score
+
+
+def _reason(data: dict[str, Any]) -> str:
+    reason = data.get("reason") or ""
+    if not isinstance(reason, str) or len(reason) > MAX_REASON:
+        raise BadRequest("bad_reason", f'"reason" is a string of up to {MAX_REASON:,} characters.')
+    return _storable(reason)
+
+
+def _string(data: dict[str, Any], name: str) -> str:
+    value = data.get(name) or ""
+    if not isinstance(value, str) or len(value) > 60:
+        raise BadRequest(f"bad_{name}", f'"{name}" is an id, as a string.')
+    return value
+
+
+def parse_action(
+    case: CaseId,
+    data: dict[str, Any],
+    operator: Operator,
+    idempotency_key: str | None,
+    files: tuple[FileId, ...] = (),
+) -> DeskEvent:
     """Return an operator's action on a case. Raises `BadRequest`."""
     try:
         action = DeskAction(str(data.get("action")))
@@ -83,6 +140,24 @@ def parse_action(case: CaseId, data: dict[str, Any], operator: Operator, idempot
         raise BadRequest("text_missing", '"text" must be a string.')
     if len(text) > MAX_TEXT:
         raise BadRequest("text_too_long", f"{len(text):,} characters are too many: {MAX_TEXT:,} is the most.", 413)
-    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    key = f"{operator.id}:{event_id(idempotency_key)}"
-    return DeskEvent(case, key, operator.id, operator.name, action, text, raw=data)
+    to, message = _string(data, "to"), _string(data, "message")
+    return DeskEvent(
+        case,
+        f"{operator.id}:{event_id(idempotency_key)}",
+        operator.id,
+        operator.name,
+        action,
+        _storable(text),
+        to=OperatorId(to) if to else None,
+        outcome=_outcome(data),
+        message=MessageId(message) if message else None,
+        files=files,
+        raw=data,
+    )
+
+
+def _outcome(data: dict[str, Any]) -> Resolution:
+    try:
+        return Resolution(str(data.get("outcome") or Resolution.SOLVED))
+    except ValueError:
+        raise BadRequest("unknown_outcome", f'"outcome" must be one of: {", ".join(Resolution)}.') from None

@@ -5,11 +5,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from core.case import Case
-from core.delivery import DeliveryState
-from core.desk import allowed
+from core.case import Case, Earlier
+from core.delivery import Delivery, DeliveryState
+from core.desk import DraftFate, allowed, allowed_on
+from core.events import HandoffReason, OperatorDid
+from core.figures import Figures, Waiting
 from core.ids import MessageId, OperatorId
-from core.messages import Author, Message
+from core.messages import Author, DeskAction, File, Message, Rating, Resolution
+from core.policy import Policy
 from core.thread import OwnerKind, Thread
 
 Names = Mapping[OperatorId, str]
@@ -28,9 +31,21 @@ def message(said: Message) -> dict[str, Any]:
         "name": said.name or None,
         "text": said.text,
         "citations": [asdict(citation) for citation in said.citations],
-        "files": [],
+        "files": [_file(file) for file in said.files],
         "at": at(said.at),
+        "changed": {"at": at(said.changed_at)} if said.original is not None and said.changed_at else None,
+        "withdrawn": said.withdrawn,
+        "rating": _rating(said.rating) if not said.survey else None,
+        "survey": {"case_id": said.survey, "answered": said.rating is not None} if said.survey else None,
     }
+
+
+def _file(file: File) -> dict[str, Any]:
+    return {"id": file.id, "name": file.name, "type": file.type, "size": file.size}
+
+
+def _rating(rating: Rating | None) -> dict[str, Any] | None:
+    return {"score": rating.score, "reason": rating.reason} if rating else None
 
 
 def status(thread: Thread | None, names: Names) -> dict[str, Any]:
@@ -44,7 +59,7 @@ def status(thread: Thread | None, names: Names) -> dict[str, Any]:
     }
 
 
-def case_line(case: Case, names: Names) -> dict[str, Any]:
+def case_line(case: Case, names: Names, now: float, policy: Policy) -> dict[str, Any]:
     """Return a case as the list of cases gives it."""
     owner = case.thread.owner
     return {
@@ -63,26 +78,36 @@ def case_line(case: Case, names: Names) -> dict[str, Any]:
         "opened_at": at(case.opened_at),
         "updated_at": at(case.updated_at),
         "waiting_since": at(case.waiting_since) if case.waiting_since else None,
+        "overdue": case.overdue(now, policy),
+        "reminders": case.reminders,
+        "desk": case.desk,
+        "desk_error": case.desk_error,
+        "verified": case.thread.verified,
+        "language": case.thread.language,
+        "times_reopened": case.times_reopened,
         "last_text": case.last.text[:200] if case.last else "",
     }
 
 
 def customer_name(thread: Thread) -> str:
-    """Return what operators call a customer who gave no name."""
-    return f"Customer {thread.key.conversation[-4:]}"
+    """Return what operators call the customer."""
+    return thread.customer_name or f"Customer {thread.key.conversation[-4:]}"
 
 
 def case_detail(
     case: Case,
     said: Sequence[Message],
-    outcomes: Mapping[MessageId, DeliveryState],
+    outcomes: Mapping[MessageId, Sequence[Delivery]],
     names: Names,
     operator: OperatorId,
+    now: float,
+    policy: Policy,
 ) -> dict[str, Any]:
     """Return a case as an operator opens it: transcript, what the bot had found, and what they may do."""
     result = case.result
+    actions = allowed(case.thread.owner, is_open=case.is_open, operator=operator)
     return {
-        **case_line(case, names),
+        **case_line(case, names, now, policy),
         "question": result.question,
         "detail": result.detail,
         "confidence": round(result.grounding.confidence, 3),
@@ -98,11 +123,106 @@ def case_detail(
             }
             for index, passage in enumerate(result.grounding.passages, 1)
         ],
-        "messages": [_desk_message(m, outcomes.get(m.id)) for m in said],
-        "actions": [a.value for a in allowed(case.thread.owner, is_open=case.is_open, operator=operator)],
+        "messages": [_desk_message(m, outcomes.get(m.id, ()), actions) for m in said],
+        "actions": [action.value for action in actions],
+        "suggestion": _suggestion(case),
+        "survey": _rating(case.survey),
+        "resolutions": [{"id": one.value, "title": one.words} for one in Resolution],
     }
 
 
-def _desk_message(said: Message, outcome: DeliveryState | None) -> dict[str, Any]:
+def _suggestion(case: Case) -> dict[str, Any] | None:
+    if case.suggestion is None and not case.drafting:
+        return None
+    return {
+        "text": case.suggestion.text if case.suggestion else "",
+        "citations": [asdict(citation) for citation in case.suggestion.citations] if case.suggestion else [],
+        "writing": case.drafting,
+        "fate": case.suggestion_fate or "",
+    }
+
+
+_WORST = (
+    DeliveryState.FAILED,
+    DeliveryState.REFUSED,
+    DeliveryState.BOUNCED,
+    DeliveryState.UNKNOWN,
+    DeliveryState.PARTIAL,
+    DeliveryState.WAITING,
+    DeliveryState.SUPERSEDED,
+    DeliveryState.DELIVERED,
+)
+
+
+def _desk_message(said: Message, fates: Sequence[Delivery], actions: tuple[DeskAction, ...]) -> dict[str, Any]:
+    """Return a message with what became of each of its parts; the message stands for its worst part."""
     sent = said.author not in {Author.CUSTOMER, Author.NOTE}
-    return {**message(said), "delivery": outcome.value if outcome and sent else None}
+    worst = min(fates, key=lambda fate: _WORST.index(fate.state), default=None) if sent else None
+    of_file = {fate.file: fate for fate in fates if fate.file}
+    return {
+        **message(said),
+        "operator": said.operator,
+        "changed": {"at": at(said.changed_at), "original": said.original}
+        if said.original is not None and said.changed_at
+        else None,
+        "survey": said.survey is not None,
+        "rating": _rating(said.rating),
+        "delivery": worst.state.value if worst else None,
+        "delivery_error": worst.error if worst else "",
+        "files": [
+            {
+                **_file(file),
+                "delivery": of_file[file.id].state.value if file.id in of_file and sent else None,
+                "error": of_file[file.id].error if file.id in of_file else "",
+            }
+            for file in said.files
+        ],
+        "actions": [action.value for action in allowed_on(said, worst.state if worst else None, actions)],
+    }
+
+
+def earlier(other: Earlier) -> dict[str, Any]:
+    """Return another conversation of the same customer."""
+    return {
+        "thread_id": other.thread,
+        "channel": other.channel,
+        "last_at": at(other.last_at),
+        "last_text": other.last_text[:200],
+        "messages": other.messages,
+        "cases": [{"id": id_, "number": number, "outcome": outcome} for id_, number, outcome in other.cases],
+    }
+
+
+def action(when: float, did: OperatorDid, refused: str) -> dict[str, Any]:
+    """Return one line of what operators did; the words themselves stand in the transcript."""
+    detail = {
+        DeskAction.ASSIGN: f"to {did.to_name}",
+        DeskAction.RESOLVE: did.outcome.words,
+    }.get(did.action, "")
+    return {
+        "at": at(when),
+        "case_id": did.case,
+        "operator": did.name,
+        "action": did.action.value,
+        "detail": f"refused: {refused}" if refused else detail,
+    }
+
+
+def figures(day: Figures, waiting: Waiting, now: float) -> dict[str, Any]:
+    """Return the digest: what happened in the 24 hours before `now`, and how the desk stands."""
+    return {
+        "day": at(now)[:10],
+        "opened": day.opened,
+        "resolved": day.resolved,
+        "handed_back": day.handed_back,
+        "open": waiting.open,
+        "unclaimed": waiting.unclaimed,
+        "overdue": waiting.overdue,
+        "longest_wait_seconds": waiting.longest,
+        "first_answer_median_seconds": day.first_answer,
+        "survey": {"answers": day.surveys, "average": day.survey_average},
+        "suggestions": {fate.value: day.drafts[fate.value] for fate in DraftFate},
+        "reasons": [
+            {"reason": HandoffReason(reason).sentence, "count": count} for reason, count in day.reasons.most_common()
+        ],
+    }

@@ -12,18 +12,20 @@ import structlog
 from agent_framework import Agent, AgentResponseUpdate, AgentSession, FunctionTool, Message, MiddlewareFailure
 
 from core import wording
-from core.agent import sentences
+from core.agent import drafting, rules, sentences
 from core.agent.history import ThreadHistory
 from core.agent.middleware import ExhaustedError, Fence
 from core.agent.notebook import Notebook
-from core.agent.phrases import is_greeting, is_thanks, promises_person, wants_person
 from core.agent.providers import Provider, describe
 from core.agent.tools import make_tools
 from core.errors import TemporaryError
-from core.events import HandoffReason, Outcome, RunResult, TraceStep
+from core.events import HandoffReason, Outcome, RunResult, Suggestion, TraceStep
 from core.grounding import Knowledge
 from core.messages import Citation
+from core.phrases import is_greeting, is_thanks, promises_person
+from core.subjects import Subjects
 from core.turn import Turn, Voice
+from core.wording import Line
 
 log = structlog.get_logger()
 
@@ -44,7 +46,9 @@ class Assistant:
     """Answers turns with one provider and one knowledge base.
 
     `floor` is the grounding confidence (0..1) an answer needs, `related_floor` the relatedness below
-    which a question is declined as off topic; `seconds` bounds a run.
+    which a question is declined as off topic; `seconds` bounds a run. `drafting` are the instructions
+    for suggestions to operators. A customer who writes of one of `subjects` gets a person, and so does
+    one who has had `most_answers` answers in a conversation.
     """
 
     provider: Provider
@@ -53,6 +57,9 @@ class Assistant:
     floor: float
     related_floor: float
     seconds: float = 90.0
+    drafting: str = ""
+    subjects: Subjects = field(default_factory=Subjects.packaged)
+    most_answers: int = 30
     tools: Sequence[FunctionTool] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,6 +71,17 @@ class Assistant:
         Raises `Superseded` when the run no longer counts; every failure of the model is a result.
         """
         return await _Run(self, turn, voice).result()
+
+    async def draft(self, turn: Turn) -> Suggestion | None:
+        """Suggest a reply to the operators of `turn`'s case; None when there can't be one now."""
+        return await drafting.draft(
+            turn,
+            self.provider,
+            self.knowledge,
+            instructions=self.drafting,
+            related_floor=self.related_floor,
+            seconds=self.seconds,
+        )
 
 
 class _Run:
@@ -85,6 +103,8 @@ class _Run:
         try:
             async with asyncio.timeout(self._assistant.seconds):
                 await self._rules()
+                if not self._turn.question.strip():  # the customer took back what they had asked
+                    return self._result(Outcome.CLARIFIED, self._say(Line.GREETING))
                 await self._converse()
             return self._conclude()
         except _HandOff as handoff:
@@ -93,17 +113,19 @@ class _Run:
             return self._handed_off(HandoffReason.MODEL_FAILED, f"No answer within {self._assistant.seconds:g} s.")
 
     async def _rules(self) -> None:
-        """What needs no model: a customer who asks for a person gets one."""
-        if not wants_person(self._turn.question):
+        """What needs no model: whoever must have a person gets one, with what the knowledge base says about it."""
+        ruled = rules.handoff(self._turn, self._assistant.subjects, self._assistant.most_answers)
+        if ruled is None:
             return
-        earlier = [m.text for m in self._turn.history if m.author == "customer" and not wants_person(m.text)]
-        about = earlier[-1] if earlier else self._turn.question
-        self._question = about
-        try:
-            self._notebook.found(about, await self._assistant.knowledge.search(about, k=5))
-        except TemporaryError as away:
-            self._notebook.trace.append(TraceStep("Searched the knowledge base", f"It is away: {away}"))
-        raise _HandOff(HandoffReason.CUSTOMER_ASKED)
+        self._question = drafting.what_was_asked(self._turn) or self._turn.question
+        self._notebook.trace.append(TraceStep(f"Rule: {ruled.reason.value.replace('_', ' ')}", ruled.detail))
+        if self._question.strip():
+            try:
+                found = await self._assistant.knowledge.search(self._question, k=5)
+                self._notebook.found(self._question, found)
+            except TemporaryError as away:
+                self._notebook.trace.append(TraceStep("Searched the knowledge base", f"It is away: {away}"))
+        raise _HandOff(ruled.reason, ruled.detail)
 
     async def _converse(self) -> None:
         notebook, assistant = self._notebook, self._assistant
@@ -189,13 +211,16 @@ class _Run:
                 text, _ = self._notebook.sources.resolve(detail.strip())
                 if promises_person(text):
                     raise _HandOff(HandoffReason.PROMISED_PERSON, f"It asked back: “{text[:300]}”")
-                return self._result(outcome, text or wording.ASK_BACK)
+                return self._result(outcome, text or self._say(Line.ASK_BACK))
             case _:
-                return self._result(outcome, wording.DECLINED)
+                return self._result(outcome, self._say(Line.DECLINED))
 
     def _handed_off(self, reason: HandoffReason, detail: str) -> RunResult:
-        spoken = f"{self._spoken.rstrip()}\n\n{wording.CUT_SHORT}" if self._spoken else ""
+        spoken = f"{self._spoken.rstrip()}\n\n{self._say(Line.CUT_SHORT)}" if self._spoken else ""
         return self._result(Outcome.HANDED_OFF, spoken, self._spoken_sources, reason=reason, detail=detail)
+
+    def _say(self, line: Line) -> str:
+        return wording.text(line, self._turn.thread.language)
 
     def _result(
         self,

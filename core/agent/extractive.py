@@ -24,11 +24,12 @@ from agent_framework import (
     ResponseStream,
 )
 
-from core import wording
+from core import language, wording
 from core.agent import sentences
-from core.agent.phrases import is_greeting, is_thanks, is_vague
 from core.agent.tools import ASK_BACK, DECLINE, HAND_OFF, SEARCH
 from core.ids import new_id
+from core.phrases import is_greeting, is_thanks, is_unhelpful, is_vague
+from core.wording import Line
 
 _WHOLE = 130  # a passage of up to so many words is quoted whole
 _TOGETHER = 170  # the most words of two passages quoted together
@@ -39,7 +40,9 @@ _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Passage:
+class Numbered:
+    """A passage under the number it is cited by."""
+
     number: int
     title: str
     text: str
@@ -77,13 +80,24 @@ def reply(messages: Sequence[Message]) -> list[Content]:
     results = [content for m in messages[asked + 1 :] for content in m.contents if content.type == "function_result"]
     if results:
         return _conclude(question, json.loads(str(results[-1].result)))
-    if is_greeting(question):
-        return [_call(ASK_BACK, question=wording.GREETING)]
     if is_thanks(question):
-        return [Content.from_text(wording.THANKS)]
-    if is_vague(question):
-        return [_call(ASK_BACK, question=wording.ASK_BACK)]
+        return [Content.from_text(_say(Line.THANKS, question))]
+    answered = any(message.role == "assistant" for message in messages[:asked])
+    for says, line in _ASKS_BACK:
+        if says(question) and (answered or line is not Line.SORRY_UNHELPFUL):
+            return [_call(ASK_BACK, question=_say(line, question))]
     return [_call(SEARCH, query=question)]
+
+
+_ASKS_BACK = (
+    (is_greeting, Line.GREETING),
+    (is_unhelpful, Line.SORRY_UNHELPFUL),
+    (is_vague, Line.ASK_BACK),
+)
+
+
+def _say(line: Line, question: str) -> str:
+    return wording.text(line, language.detect(question) or "en")
 
 
 def _call(tool: str, **arguments: str) -> Content:
@@ -91,7 +105,7 @@ def _call(tool: str, **arguments: str) -> Content:
 
 
 def _conclude(question: str, found: Mapping[str, Any]) -> list[Content]:
-    passages = [_Passage(p["number"], p["title"], p["text"]) for p in found["passages"]]
+    passages = [Numbered(p["number"], p["title"], p["text"]) for p in found["passages"]]
     if found["carries_an_answer"]:
         return [Content.from_text(piece) for piece in _PARAGRAPH.split(quote(question, passages)) if piece]
     if not found["is_on_topic"] and _same_language(question, passages):
@@ -99,7 +113,7 @@ def _conclude(question: str, found: Mapping[str, Any]) -> list[Content]:
     return [_call(HAND_OFF, reason="No passage of the knowledge base carries an answer.")]
 
 
-def quote(question: str, passages: Sequence[_Passage]) -> str:
+def quote(question: str, passages: Sequence[Numbered]) -> str:
     """Return the part of the best passage that speaks most of `question`, quoted, with its number.
 
     A short passage is quoted whole, so that steps stay together; of a longer one the run of
@@ -115,7 +129,7 @@ def quote(question: str, passages: Sequence[_Passage]) -> str:
     return "\n\n".join(quoted)
 
 
-def _quote_one(passage: _Passage, rarity: Mapping[str, float]) -> str:
+def _quote_one(passage: Numbered, rarity: Mapping[str, float]) -> str:
     text = _FOOTNOTE.sub("", passage.text).strip()
     if len(text.split()) > _WHOLE:
         text = _window(text, rarity)
@@ -123,12 +137,12 @@ def _quote_one(passage: _Passage, rarity: Mapping[str, float]) -> str:
     return f"{text}{joint}[{passage.number}]"
 
 
-def _same_language(question: str, passages: Sequence[_Passage]) -> bool:
+def _same_language(question: str, passages: Sequence[Numbered]) -> bool:
     """Whether the question shares any word with what was found: in another language nothing can be judged off topic."""
     return any(_words(question) & _words(f"{passage.title} {passage.text}") for passage in passages)
 
 
-def _rarity(question: str, passages: Sequence[_Passage]) -> dict[str, float]:
+def _rarity(question: str, passages: Sequence[Numbered]) -> dict[str, float]:
     """How telling each word of the question is among the passages found (inverse document frequency)."""
     seen = Counter(word for passage in passages for word in _words(f"{passage.title} {passage.text}"))
     return {word: math.log(1 + len(passages) / (1 + seen[word])) for word in _words(question)}

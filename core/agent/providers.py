@@ -88,9 +88,9 @@ def openai_provider(settings: ModelSettings) -> Provider:
     return provider
 
 
-def load_instructions(company: str) -> str:
-    """Return the agent's instructions for `company`."""
-    text = resources.files("core.agent").joinpath("instructions.md").read_text(encoding="utf-8")
+def load_instructions(company: str, name: str = "instructions") -> str:
+    """Return the agent's instructions for `company`; those named 'drafting' are for suggestions to operators."""
+    text = resources.files("core.agent").joinpath(f"{name}.md").read_text(encoding="utf-8")
     return text.replace("{company}", company)
 
 

@@ -1,23 +1,32 @@
 """Cases as the desk reads them. Nothing is changed here: that is `decide`'s, through a receipt."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.case import Case, CaseFilter
+from core.case import Case, CaseFilter, Earlier
+from core.delivery import PartKind
+from core.desk import DraftFate
 from core.events import HandoffReason
 from core.ids import CaseId, OperatorId, ThreadId
-from core.messages import Author, Message
+from core.messages import Author, Message, Rating
 from core.store import threads
-from core.store.codec import load_result
+from core.store.codec import load_result, load_suggestion
+from core.store.credentials import operator_names
 from core.store.engine import Database
-from core.store.schema import cases, messages, operators
+from core.store.leases import WAITING
+from core.store.ratings import surveys_of
+from core.store.runs import DRAFT
+from core.store.schema import cases, deliveries, messages, runs
 from core.store.schema import threads as threads_table
-from core.thread import Thread
+from core.store.transcript import read_messages, whole
+from core.thread import OwnerKind, Thread
 
 MOST_LISTED = 500
+MOST_EARLIER = 20
 
 
 class Cases:
@@ -57,35 +66,128 @@ class Cases:
     async def messages(self, case: Case) -> Sequence[Message]:
         """Return the whole transcript of the case's thread, notes included."""
         async with self._database.reading() as connection:
-            return await threads.read_messages(connection, case.thread.id)
+            return await read_messages(connection, case.thread.id)
 
-    async def operator_names(self) -> dict[OperatorId, str]:
-        """Return every operator's name, those whose tokens were revoked included."""
+    async def operator_names(self, *, active: bool = False) -> dict[OperatorId, str]:
+        """Return the operators' names, those whose tokens were revoked included unless only the `active` are wanted."""
         async with self._database.reading() as connection:
-            return {OperatorId(row.id): row.name for row in await connection.execute(select(operators))}
+            return await operator_names(connection, active=active)
+
+    async def earlier(self, case: Case) -> list[Earlier]:
+        """Return the same customer's other threads, the newest first."""
+        others = (
+            select(threads_table)
+            .where(threads_table.c.customer == case.thread.customer, threads_table.c.id != case.thread.id)
+            .order_by(threads_table.c.updated_at.desc())
+            .limit(MOST_EARLIER)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(others)).all()
+            ids = [row.id for row in rows]
+            said = await self._last_said(connection, ids)
+            had: dict[str, list[tuple[CaseId, int, str]]] = defaultdict(list)
+            for row in await connection.execute(select(cases).where(cases.c.thread_id.in_(ids)).order_by("number")):
+                had[row.thread_id].append((CaseId(row.id), row.number, row.outcome))
+        return [
+            Earlier(
+                ThreadId(row.id),
+                row.channel,
+                row.updated_at,
+                said[row.id].text if row.id in said else "",
+                row.last_seq,
+                tuple(had[row.id]),
+            )
+            for row in rows
+        ]
+
+    async def earlier_messages(self, case: Case, thread: ThreadId) -> list[Message]:
+        """Return the transcript of another thread of the same customer. Raises LookupError for anyone else's."""
+        async with self._database.reading() as connection:
+            other = await threads.load(connection, thread)
+            if other.customer != case.thread.customer:
+                raise LookupError(f"no thread {thread} of this customer")
+            return await read_messages(connection, thread)
 
     async def _with_threads(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Case]:
         ids = {row.thread_id for row in rows}
         found = await connection.execute(select(threads_table).where(threads_table.c.id.in_(ids)))
         of = {row.id: threads.to_thread(row) for row in found}
+        said = await self._last_said(connection, list(ids))
+        waiting = await self._waiting(connection, list(ids))
+        drafting = set(
+            await connection.scalars(
+                select(runs.c.case_id).where(runs.c.kind == DRAFT, runs.c.state == WAITING, runs.c.thread_id.in_(ids))
+            )
+        )
+        reminded = select(deliveries.c.case_id, func.count().label("times")).where(
+            deliveries.c.kind == PartKind.REMINDER.value, deliveries.c.case_id.in_([row.id for row in rows])
+        )
+        reminders = {row.case_id: row.times for row in await connection.execute(reminded.group_by("case_id"))}
+        surveys = await surveys_of(connection, [row.id for row in rows])
+        return [
+            _to_case(
+                row,
+                of[row.thread_id],
+                said.get(row.thread_id),
+                waiting.get(row.thread_id),
+                surveys.get(row.id),
+                drafting=row.id in drafting,
+                reminders=reminders.get(row.id, 0),
+            )
+            for row in rows
+        ]
+
+    async def _last_said(self, connection: AsyncConnection, ids: list[str]) -> dict[str, Message]:
+        """Return each thread's last words of its customer or an operator."""
         newest = (
             select(messages.c.thread_id, func.max(messages.c.seq))
             .where(messages.c.thread_id.in_(ids), messages.c.author.in_((Author.CUSTOMER, Author.OPERATOR)))
             .group_by(messages.c.thread_id)
         )
-        last = await connection.execute(
-            select(messages).where(tuple_(messages.c.thread_id, messages.c.seq).in_(newest))
+        query = select(messages).where(tuple_(messages.c.thread_id, messages.c.seq).in_(newest))
+        rows = (await connection.execute(query)).all()
+        by_id = {message.id: message for message in await whole(connection, rows)}
+        return {row.thread_id: by_id[row.id] for row in rows}
+
+    async def _waiting(self, connection: AsyncConnection, ids: list[str]) -> dict[str, float]:
+        """Return since when each thread's customer waits: the first words after the last answer by bot or operator."""
+        answered = (
+            select(messages.c.thread_id, func.max(messages.c.seq).label("seq"))
+            .where(messages.c.thread_id.in_(ids), messages.c.author.in_((Author.BOT, Author.OPERATOR)))
+            .group_by(messages.c.thread_id)
+            .subquery()
         )
-        said = {ThreadId(row.thread_id): threads.to_message(row) for row in last}
-        return [_to_case(row, of[row.thread_id], said.get(row.thread_id)) for row in rows]
+        query = (
+            select(messages.c.thread_id, func.min(messages.c.at).label("since"))
+            .outerjoin(answered, answered.c.thread_id == messages.c.thread_id)
+            .where(
+                messages.c.thread_id.in_(ids),
+                messages.c.author == Author.CUSTOMER.value,
+                and_(messages.c.seq > func.coalesce(answered.c.seq, 0), messages.c.withdrawn.is_(False)),
+            )
+            .group_by(messages.c.thread_id)
+        )
+        return {row.thread_id: row.since for row in await connection.execute(query)}
 
 
-def _to_case(row: Row[Any], thread: Thread, last: Message | None) -> Case:
+def _to_case(
+    row: Row[Any],
+    thread: Thread,
+    last: Message | None,
+    waiting: float | None,
+    survey: Rating | None,
+    *,
+    drafting: bool,
+    reminders: int,
+) -> Case:
+    is_open = row.state == "open"
+    unclaimed = row.unclaimed_since if is_open and thread.owner.kind is OwnerKind.DESK else None
+    since = waiting or unclaimed or (row.opened_at if row.answered_at is None else None)
     return Case(
         id=CaseId(row.id),
         number=row.number,
         thread=thread,
-        is_open=row.state == "open",
+        is_open=is_open,
         outcome=row.outcome,
         closed_by=row.closed_by,
         reason=HandoffReason(row.reason),
@@ -94,4 +196,15 @@ def _to_case(row: Row[Any], thread: Thread, last: Message | None) -> Case:
         opened_at=row.opened_at,
         updated_at=row.updated_at,
         last=last,
+        waiting_since=since if is_open else None,
+        unclaimed_since=unclaimed,
+        suggestion=load_suggestion(row.suggestion) if row.suggestion else None,
+        suggestion_fate=DraftFate(row.suggestion_fate) if row.suggestion_fate else None,
+        drafting=drafting,
+        desk=row.desk,
+        desk_thread=row.desk_thread,
+        desk_error=row.desk_error,
+        times_reopened=row.times_reopened,
+        survey=survey,
+        reminders=reminders,
     )

@@ -4,22 +4,21 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from core.events import CustomerSaid, OperatorDid, RunResult
+from core.events import Received, RunResult, Suggestion
 from core.messages import Citation
 
-_events: TypeAdapter[CustomerSaid | OperatorDid] = TypeAdapter(
-    Annotated[CustomerSaid | OperatorDid, Field(discriminator="kind")]
-)
+_events: TypeAdapter[Received] = TypeAdapter(Annotated[Received, Field(discriminator="kind")])
 _results = TypeAdapter(RunResult)
+_suggestions = TypeAdapter(Suggestion)
 _citations = TypeAdapter(tuple[Citation, ...])
 
 
-def dump_event(event: CustomerSaid | OperatorDid) -> Any:
+def dump_event(event: Received) -> Any:
     """Return `event` as JSON values."""
     return _events.dump_python(event, mode="json")
 
 
-def load_event(data: Any) -> CustomerSaid | OperatorDid:
+def load_event(data: Any) -> Received:
     """Return the event that `dump_event` wrote."""
     return _events.validate_python(data)
 
@@ -32,6 +31,16 @@ def dump_result(result: RunResult) -> Any:
 def load_result(data: Any) -> RunResult:
     """Return the result that `dump_result` wrote."""
     return _results.validate_python(data)
+
+
+def dump_suggestion(suggestion: Suggestion) -> Any:
+    """Return `suggestion` as JSON values."""
+    return _suggestions.dump_python(suggestion, mode="json")
+
+
+def load_suggestion(data: Any) -> Suggestion:
+    """Return the suggestion that `dump_suggestion` wrote."""
+    return _suggestions.validate_python(data)
 
 
 def dump_citations(citations: tuple[Citation, ...]) -> Any:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,6 +41,17 @@ def _taken(name: str) -> SetupError:
         f"There is an operator named {name!r}. Choose another name, or revoke theirs first: "
         f"threadline operator revoke {name!r}"
     )
+
+
+def _live() -> Select[tuple[str]]:
+    return select(credentials.c.subject).where(credentials.c.kind == Kind.OPERATOR, credentials.c.revoked_at.is_(None))
+
+
+async def operator_names(connection: AsyncConnection, *, active: bool = False) -> dict[OperatorId, str]:
+    """Return the operators' names, those whose tokens were revoked included unless only the `active` are wanted."""
+    query = select(operators).order_by(operators.c.name)
+    rows = await connection.execute(query.where(operators.c.id.in_(_live())) if active else query)
+    return {OperatorId(row.id): row.name for row in rows}
 
 
 class Credentials:
@@ -157,10 +168,7 @@ class Credentials:
             return await self._operators(connection)
 
     async def _operators(self, connection: AsyncConnection) -> Sequence[Operator]:
-        live = select(credentials.c.subject).where(
-            credentials.c.kind == Kind.OPERATOR, credentials.c.revoked_at.is_(None)
-        )
-        rows = await connection.execute(select(operators, operators.c.id.in_(live).label("active")).order_by("name"))
+        rows = await connection.execute(select(operators, operators.c.id.in_(_live()).label("active")).order_by("name"))
         return [Operator(OperatorId(row.id), row.name, row.created_at, row.active) for row in rows]
 
     async def operator(self, token: str, now: float) -> Operator | None:

@@ -4,16 +4,24 @@ A line of the bot is claimed only while its thread stands at the line's epoch; t
 thread's row, so an operator's claim comes either before it (and nothing is sent) or after it.
 """
 
-from sqlalchemy import Float, bindparam, case, or_, select, update
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, Row, bindparam, case, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.delivery import DeliveryState, Part
-from core.ids import CaseId, DeliveryId, MessageId, ThreadId
+from core.decision import Decision
+from core.delivery import Delivery, DeliveryState, Part, PartKind
+from core.events import DeskUnreachable
+from core.ids import CaseId, DeliveryId, FileId, MessageId, RunId, ThreadId, new_id
+from core.policy import WEB_DESK, Moment, Policy
 from core.store import leases, threads
 from core.store.engine import Database
 from core.store.leases import Lease
-from core.store.schema import cases, deliveries, messages
+from core.store.schema import cases, deliveries, files, messages, receipts
 from core.store.schema import threads as threads_table
+from core.store.transcript import to_file, whole
 
 _claim = leases.Claim(
     deliveries,
@@ -23,6 +31,9 @@ _claim = leases.Claim(
         or_(deliveries.c.fenced.is_(False), threads_table.c.epoch == deliveries.c.epoch),
     ),
 )
+_SENT = (PartKind.TEXT.value, PartKind.STREAM.value, PartKind.FILE.value)
+_REFER_BACK = (PartKind.EDIT.value, PartKind.CHECK.value, PartKind.LINE.value, PartKind.OUTCOME.value)
+_claim_digests = leases.Claim(deliveries, where=(deliveries.c.thread_id.is_(None),))
 
 
 _now = bindparam("now", type_=Float)
@@ -62,14 +73,16 @@ _OUTDATED = (
 class Deliveries:
     """The deliveries of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, policy: Policy | None = None) -> None:
         self._database = database
+        self._policy = policy or Policy()
 
     async def claim(self, now: float, limit: int) -> list[Lease]:
         """Claim up to `limit` parts, the head of each lane. Streams are worked by their run, not here."""
         async with self._database.writing("deliveries.claim") as connection:
             await self._end_outdated(connection, now)
-            return await _claim(connection, now, limit)
+            claimed = await _claim(connection, now, limit)
+            return claimed or await _claim_digests(connection, now, limit)
 
     async def _end_outdated(self, connection: AsyncConnection, now: float) -> None:
         """End the bot's lines of an old epoch: they would hold up their lane for ever."""
@@ -77,7 +90,7 @@ class Deliveries:
         for thread in {row.thread_id for row in ended}:
             await self._show(connection, thread, now)
 
-    async def _show(self, connection: AsyncConnection, thread: str, now: float) -> None:
+    async def _show(self, connection: AsyncConnection, thread: str | None, now: float) -> None:
         """Have the desk look at the thread's open case again."""
         await connection.execute(
             update(cases).where(cases.c.thread_id == thread, cases.c.state == "open").values(updated_at=now)
@@ -87,17 +100,48 @@ class Deliveries:
         """Return what the claimed delivery sends."""
         row = lease.row
         async with self._database.reading() as connection:
-            thread = await threads.load(connection, ThreadId(row.thread_id))
-            found = await connection.execute(select(messages).where(messages.c.id == row.message_id))
-            message = found.one_or_none()
+            thread = await threads.load(connection, ThreadId(row.thread_id)) if row.thread_id else None
+            said = await connection.execute(select(messages).where(messages.c.id == row.message_id))
+            found = await whole(connection, said.all()) if row.message_id else []
+            file = await connection.execute(select(files).where(files.c.id == row.file_id)) if row.file_id else None
+            desk: str | None = ""
+            if row.case_id:
+                desk = await connection.scalar(select(cases.c.desk_thread).where(cases.c.id == row.case_id))
+            first = await self._platform_id(connection, row) if row.kind in _REFER_BACK else ""
+            fates = {}
+            if row.kind == PartKind.OUTCOME.value:
+                fates = await self._fates(connection, deliveries.c.message_id == row.message_id)
         return Part(
             id=DeliveryId(row.id),
             key=row.key,
-            kind=row.kind,
+            kind=PartKind(row.kind),
             thread=thread,
-            message=threads.to_message(message) if message else None,
+            message=found[0] if found else None,
+            run=RunId(row.run_id) if row.run_id else None,
+            file=to_file(file.one()) if file else None,
             case=CaseId(row.case_id) if row.case_id else None,
+            desk=row.desk,
+            desk_thread=desk or "",
+            text=row.text,
+            platform_id=first,
+            fates=tuple(fates.get(row.message_id, ())),
+            everyone=row.everyone,
         )
+
+    async def _platform_id(self, connection: AsyncConnection, row: Row[Any]) -> str:
+        """Return what the place this part goes to calls it already: from an earlier sending, or from its writing."""
+        at_desk = PartKind(row.kind).for_desk
+        query = select(deliveries.c.platform_id).where(
+            deliveries.c.message_id == row.message_id,
+            deliveries.c.kind.in_((PartKind.LINE.value,) if at_desk else _SENT),
+            deliveries.c.file_id == row.file_id if row.file_id else deliveries.c.file_id.is_(None),
+            deliveries.c.platform_id != "",
+        )
+        found: str | None = await connection.scalar(query.order_by(deliveries.c.n.desc()).limit(1))
+        if found or not at_desk:
+            return found or ""
+        written = select(receipts.c.event_id).where(receipts.c.message_id == row.message_id)
+        return await connection.scalar(written) or ""
 
     async def heartbeat(self, lease: Lease, now: float) -> None:
         """Keep the lease. Raises `Superseded` if it is lost."""
@@ -106,23 +150,136 @@ class Deliveries:
 
     async def finish(
         self, lease: Lease, state: DeliveryState, now: float, *, platform_id: str = "", error: str = ""
-    ) -> None:
-        """Write down what became of the part; the desk's view of an open case shows it."""
+    ) -> Decision | None:
+        """Write down what became of the part; the desk's view of an open case shows it.
+
+        A card that could not be posted, or can again, is told to the operators: returns that decision.
+        """
         async with self._database.writing("deliveries.finish") as connection:
+            if lease.row.kind == PartKind.CARD.value:  # the thread's row before others, as everywhere
+                await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
             await leases.finish(connection, lease, state.value, now, platform_id=platform_id, error=error)
             await self._show(connection, lease.row.thread_id, now)
+            if lease.row.kind == PartKind.CHECK.value:
+                await self._checked(connection, lease, state, error)
+            if lease.row.kind in {*_SENT, PartKind.CHECK.value}:
+                await self._tell_outcome(connection, lease, now)
+            if lease.row.kind == PartKind.CARD.value:
+                return await self._posted(connection, lease, state, now, platform_id, error)
+        return None
+
+    async def _tell_outcome(self, connection: AsyncConnection, lease: Lease, now: float) -> None:
+        """Have what became of an operator's line shown on the case's desk, where that desk does not read it itself."""
+        row = (
+            await connection.execute(
+                select(cases.c.id, cases.c.desk)
+                .join(messages, messages.c.thread_id == cases.c.thread_id)
+                .where(messages.c.id == lease.row.message_id, messages.c.author == "operator", cases.c.desk != WEB_DESK)
+                .order_by(cases.c.number.desc())
+                .limit(1)
+            )
+        ).one_or_none()
+        if row is not None:
+            await connection.execute(
+                insert(deliveries).values(
+                    id=new_id("d"),
+                    lane=f"card:{row.id}",
+                    key=new_id("outcome"),
+                    kind=PartKind.OUTCOME.value,
+                    thread_id=lease.row.thread_id,
+                    epoch=lease.row.epoch,
+                    fenced=False,
+                    message_id=lease.row.message_id,
+                    case_id=row.id,
+                    desk=row.desk,
+                    available_at=now,
+                    created_at=now,
+                )
+            )
+
+    async def _checked(self, connection: AsyncConnection, lease: Lease, state: DeliveryState, error: str) -> None:
+        """Give the part that was asked about (its key stands in `text`) the fate that was found."""
+        if state is not DeliveryState.UNKNOWN:
+            await connection.execute(
+                update(deliveries)
+                .where(deliveries.c.key == lease.row.text, deliveries.c.state == DeliveryState.UNKNOWN.value)
+                .values(state=state.value, error=error)
+            )
+
+    async def _posted(
+        self,
+        connection: AsyncConnection,
+        lease: Lease,
+        state: DeliveryState,
+        now: float,
+        platform_id: str,
+        error: str,
+    ) -> Decision | None:
+        case_ = CaseId(lease.row.case_id)
+        if state is DeliveryState.DELIVERED and platform_id:
+            await connection.execute(update(cases).where(cases.c.id == case_).values(desk_thread=platform_id))
+        known = await connection.scalar(select(cases.c.desk_error).where(cases.c.id == case_))
+        news = "" if state is DeliveryState.DELIVERED else error or f"The card is {state.value}."
+        if bool(known) == bool(news):
+            return None
+        event = DeskUnreachable(case_, lease.row.desk, news)
+        return await threads.advance(connection, ThreadId(lease.row.thread_id), event, Moment(now, self._policy))
 
     async def retry(self, lease: Lease, at: float, error: str) -> None:
         """Give the part back, to be sent again from `at` on; only when it is known not to have gone out."""
         async with self._database.writing("deliveries.retry") as connection:
             await leases.retry(connection, lease, at, error)
 
-    async def of_messages(self, thread: ThreadId) -> dict[MessageId, DeliveryState]:
-        """Return what became of each sent message of `thread`."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(deliveries.c.message_id, deliveries.c.state).where(
-                    deliveries.c.thread_id == thread, deliveries.c.message_id.is_not(None)
-                )
+    async def on_its_way(self, thread: ThreadId, now: float) -> bool:
+        """Whether a bot's line of an earlier owner is being sent at this moment."""
+        query = (
+            select(deliveries.c.id)
+            .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
+            .where(
+                deliveries.c.thread_id == thread,
+                deliveries.c.state == leases.WAITING,
+                deliveries.c.kind != "stream",
+                deliveries.c.fenced.is_(True),
+                deliveries.c.epoch != threads_table.c.epoch,
+                deliveries.c.lease_until > now,
             )
-            return {MessageId(row.message_id): DeliveryState(row.state) for row in rows}
+        )
+        async with self._database.reading() as connection:
+            return await connection.scalar(query.limit(1)) is not None
+
+    async def of_messages(self, thread: ThreadId) -> dict[MessageId, list[Delivery]]:
+        """Return what became of each part of each sent message of `thread`: of a part sent again, the last attempt."""
+        async with self._database.reading() as connection:
+            return await self._fates(connection, deliveries.c.thread_id == thread)
+
+    async def _fates(self, connection: AsyncConnection, which: ColumnElement[bool]) -> dict[MessageId, list[Delivery]]:
+        query = select(deliveries).where(which, deliveries.c.message_id.is_not(None), deliveries.c.kind.in_(_SENT))
+        parts: dict[MessageId, dict[str | None, Delivery]] = defaultdict(dict)
+        for row in await connection.execute(query.order_by(deliveries.c.n)):
+            file = FileId(row.file_id) if row.file_id else None
+            fate = Delivery(PartKind(row.kind), DeliveryState(row.state), row.error, file)
+            parts[MessageId(row.message_id)][file] = fate
+        return {message: list(fates.values()) for message, fates in parts.items()}
+
+    async def post_digest(self, desk: str, day: str, text: str, now: float) -> bool:
+        """Queue the digest of `day` for `desk`; False if another replica did so already."""
+        key = f"digest:{desk}:{day}"
+        try:
+            async with self._database.writing("deliveries.post_digest") as connection:
+                await connection.execute(
+                    insert(deliveries).values(
+                        id=new_id("d"),
+                        lane=f"digest:{desk}"[:80],
+                        key=key[:120],
+                        kind=PartKind.DIGEST.value,
+                        epoch=0,
+                        fenced=False,
+                        desk=desk,
+                        text=text,
+                        available_at=now,
+                        created_at=now,
+                    )
+                )
+        except IntegrityError:
+            return False
+        return True

@@ -5,22 +5,26 @@ event again gives the first receipt back.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.decide import Decision
+from core.decision import Decision
 from core.errors import Refused
-from core.events import CustomerSaid, EventFailed, OperatorDid
-from core.ids import MessageId, ReceiptId, ThreadId, ThreadKey, new_id
-from core.messages import Author, DeskEvent, InboundMessage, Message
+from core.events import CustomerChanged, CustomerRated, CustomerSaid, EventFailed, OperatorDid, Received
+from core.ids import CaseId, MessageId, ReceiptId, ThreadId, ThreadKey, new_id
+from core.inbound import Inbound, Noticed
+from core.messages import Author, DeskEvent, InboundChange, InboundMessage, InboundRating, Message
+from core.policy import Moment, Policy
 from core.store import leases, threads
 from core.store.codec import dump_event, load_event
+from core.store.credentials import operator_names
 from core.store.engine import Database
 from core.store.leases import Lease
 from core.store.schema import cases, messages, receipts
+from core.store.transcript import read_messages
 
 DONE, IGNORED, REFUSED, FAILED = "done", "ignored", "refused", "failed"
 
@@ -32,7 +36,7 @@ _claim = leases.Claim(receipts)
 class Receipt:
     """An accepted event. `message` is the id its message will have; `state` is 'waiting' until it is decided.
 
-    `result` is the sentence of a refusal or the reason of an ignored event.
+    `result` is the sentence of a refusal, the reason of an ignored event, or the private word to an operator.
     """
 
     id: ReceiptId
@@ -47,6 +51,17 @@ class Receipt:
         return self.state != leases.WAITING
 
 
+def _key(inbound: Inbound) -> ThreadKey:
+    """Return where the ids of such events are unique."""
+    match inbound:
+        case DeskEvent():
+            return ThreadKey("desk", inbound.case, "")
+        case Noticed():
+            return ThreadKey("sweep", inbound.case, "")
+        case _:
+            return inbound.key
+
+
 def _to_receipt(row: Row[Any]) -> Receipt:
     return Receipt(ReceiptId(row.id), ThreadId(row.lane), MessageId(row.message_id), row.state, row.result)
 
@@ -54,17 +69,18 @@ def _to_receipt(row: Row[Any]) -> Receipt:
 class Receipts:
     """The receipts of one database."""
 
-    def __init__(self, database: Database, *, quiet: float = 0.0) -> None:
+    def __init__(self, database: Database, *, quiet: float = 0.0, policy: Policy | None = None) -> None:
         """`quiet`: seconds a run waits for more of the customer's words before it starts."""
         self._database = database
         self._quiet = quiet
+        self._policy = policy or Policy()
 
-    async def accept(self, inbound: InboundMessage | DeskEvent, now: float) -> Receipt:
+    async def accept(self, inbound: Inbound, now: float) -> Receipt:
         """Store `inbound` for good, or find it stored already. After this returns, 'ok' may be said.
 
-        Raises LookupError for an action on a case that does not exist.
+        Raises LookupError for what happens to a case, a thread or a message that does not exist.
         """
-        key = inbound.key if isinstance(inbound, InboundMessage) else ThreadKey("desk", inbound.case, "")
+        key = _key(inbound)
         for tries_left in (2, 1, 0):
             try:
                 async with self._database.writing("receipts.accept") as connection:
@@ -87,16 +103,8 @@ class Receipts:
         ).one_or_none()
         return _to_receipt(row) if row else None
 
-    async def _insert(
-        self, connection: AsyncConnection, key: ThreadKey, inbound: InboundMessage | DeskEvent, now: float
-    ) -> Receipt:
-        event: CustomerSaid | OperatorDid
-        if isinstance(inbound, InboundMessage):
-            thread = await threads.find_or_create(connection, key, inbound.customer, now)
-            event = CustomerSaid(inbound.text, inbound.name)
-        else:
-            thread = await self._thread_of(connection, inbound)
-            event = OperatorDid(inbound.case, inbound.operator, inbound.name, inbound.action, inbound.text)
+    async def _insert(self, connection: AsyncConnection, key: ThreadKey, inbound: Inbound, now: float) -> Receipt:
+        thread, event = await self._event(connection, inbound, now)
         row = await connection.execute(
             insert(receipts)
             .values(
@@ -106,7 +114,7 @@ class Receipts:
                 account=key.account,
                 event_id=inbound.event_id,
                 event=dump_event(event),
-                raw=inbound.raw or None,
+                raw=None if isinstance(inbound, Noticed) else inbound.raw or None,
                 message_id=new_id("m"),
                 available_at=now,
                 created_at=now,
@@ -115,16 +123,65 @@ class Receipts:
         )
         return _to_receipt(row.one())
 
-    async def _thread_of(self, connection: AsyncConnection, inbound: DeskEvent) -> ThreadId:
+    async def _event(self, connection: AsyncConnection, inbound: Inbound, now: float) -> tuple[ThreadId, Received]:
+        """Return the thread that `inbound` belongs to, and what it means there."""
+        match inbound:
+            case InboundMessage():
+                thread = await threads.find_or_create(connection, inbound.key, inbound.customer, now)
+                return thread, CustomerSaid(inbound.text, inbound.name, inbound.verified, inbound.files)
+            case InboundChange():
+                known = await self._find(connection, inbound.key, inbound.of)
+                if known is None:
+                    raise LookupError(f"no message {inbound.of}")
+                return known.thread, CustomerChanged(known.message, inbound.text)
+            case InboundRating():
+                found = await threads.find(connection, inbound.key)
+                if found is None:
+                    raise LookupError("no such conversation")
+                return found, CustomerRated(inbound.score, inbound.reason, inbound.message, inbound.case)
+            case DeskEvent():
+                return await self._thread_of(connection, inbound), await self._operator_did(connection, inbound)
+            case Noticed():
+                return await self._thread_of(connection, inbound), inbound.event
+            case _:
+                assert_never(inbound)
+
+    async def _thread_of(self, connection: AsyncConnection, inbound: DeskEvent | Noticed) -> ThreadId:
         thread = await connection.scalar(select(cases.c.thread_id).where(cases.c.id == inbound.case))
         if thread is None:
             raise LookupError(f"no case {inbound.case}")
         return ThreadId(thread)
 
+    async def _operator_did(self, connection: AsyncConnection, inbound: DeskEvent) -> OperatorDid:
+        """Return the action; a case can be assigned only to somebody who can sign in."""
+        known = await operator_names(connection, active=True) if inbound.to else {}
+        to = inbound.to if inbound.to in known else None
+        return OperatorDid(
+            case=inbound.case,
+            operator=inbound.operator,
+            name=inbound.name,
+            action=inbound.action,
+            text=inbound.text,
+            to=to,
+            to_name=known[to] if to else "",
+            outcome=inbound.outcome,
+            message=inbound.message,
+            files=inbound.files,
+            desk=inbound.desk,
+        )
+
     async def get(self, receipt: ReceiptId) -> Receipt:
         """Return the receipt as it is now."""
         async with self._database.reading() as connection:
             return _to_receipt((await connection.execute(select(receipts).where(receipts.c.id == receipt))).one())
+
+    async def event_of(self, message: MessageId) -> str:
+        """Return the event id of the receipt that brought `message`. Raises LookupError if none did."""
+        async with self._database.reading() as connection:
+            found = await connection.scalar(select(receipts.c.event_id).where(receipts.c.message_id == message))
+        if found is None:
+            raise LookupError(f"no receipt of {message}")
+        return str(found)
 
     async def replies(self, receipt: Receipt) -> list[Message] | None:
         """Return what the customer was told after this message, once its turn is over; None until then.
@@ -139,7 +196,7 @@ class Receipts:
                 return None if state == leases.WAITING else []
             if thread.turn_over_up_to < asked:
                 return None
-            said = await threads.read_messages(connection, receipt.thread, after=asked)
+            said = await read_messages(connection, receipt.thread, after=asked)
         return [m for m in said if m.for_customer and m.author is not Author.CUSTOMER]
 
     async def claim(self, now: float, limit: int) -> list[Lease]:
@@ -153,19 +210,20 @@ class Receipts:
         async with self._database.writing("receipts.decide") as connection:
             await leases.hold(connection, lease)
             try:
-                decision = await threads.advance(
-                    connection,
-                    ThreadId(lease.row.lane),
-                    event,
-                    now,
-                    message=MessageId(lease.row.message_id),
-                    quiet=self._quiet,
-                )
-            except Refused as refused:  # raised before anything was written
+                async with connection.begin_nested():  # a refusal takes back whatever was written before it
+                    decision = await threads.advance(
+                        connection,
+                        ThreadId(lease.row.lane),
+                        event,
+                        Moment(now, self._policy),
+                        message=MessageId(lease.row.message_id),
+                        quiet=self._quiet,
+                    )
+            except Refused as refused:
                 await leases.finish(connection, lease, REFUSED, now, result=str(refused))
                 return None
             state = IGNORED if decision.ignored else DONE
-            await leases.finish(connection, lease, state, now, result=decision.ignored or "")
+            await leases.finish(connection, lease, state, now, result=decision.ignored or decision.told)
             return decision
 
     async def retry(self, lease: Lease, at: float, error: str) -> None:
@@ -178,7 +236,7 @@ class Receipts:
         async with self._database.writing("receipts.give_up") as connection:
             await leases.hold(connection, lease)
             detail = f"A message could not be handled ({error}). Its text is in the receipt {lease.id}."
-            await threads.advance(connection, ThreadId(lease.row.lane), EventFailed(detail), now)
+            await threads.advance(connection, ThreadId(lease.row.lane), EventFailed(detail), Moment(now, self._policy))
             await leases.finish(connection, lease, FAILED, now, error=error)
 
     async def drop_raw(self, before: float) -> int:
@@ -188,3 +246,19 @@ class Receipts:
                 update(receipts).where(receipts.c.finished_at < before, receipts.c.raw.is_not(None)).values(raw=None)
             )
         return done.rowcount
+
+    async def log_of(self, case: CaseId) -> list[tuple[float, OperatorDid, str]]:
+        """Return what operators did to `case`, oldest first: when, what, and how it was refused ('' if it wasn't)."""
+        query = select(receipts.c.created_at, receipts.c.event, receipts.c.state, receipts.c.result)
+        return await self._actions(query.where(receipts.c.account == case).order_by(receipts.c.n))
+
+    async def newest_actions(self, limit: int) -> list[tuple[float, OperatorDid, str]]:
+        """Return the newest `limit` actions of all operators, newest first; as `log_of`."""
+        query = select(receipts.c.created_at, receipts.c.event, receipts.c.state, receipts.c.result)
+        return await self._actions(query.order_by(receipts.c.n.desc()).limit(limit))
+
+    async def _actions(self, query: Select[Any]) -> list[tuple[float, OperatorDid, str]]:
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query.where(receipts.c.channel == "desk"))).all()
+        done = [(row.created_at, load_event(row.event), row.result if row.state == REFUSED else "") for row in rows]
+        return [(at, event, refused) for at, event, refused in done if isinstance(event, OperatorDid)]

@@ -4,37 +4,42 @@ A run's end goes through `decide` like any other event. If the run no longer cou
 kept on the row and nothing is sent.
 """
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.decide import Decision
+from core.decision import Decision
 from core.errors import Superseded
-from core.events import RunEnded, RunResult
-from core.ids import RunId, ThreadId, new_id
+from core.events import DraftEnded, RunEnded, RunResult, Suggestion
+from core.ids import CaseId, RunId, ThreadId, new_id
 from core.messages import Author, IgnoredBecause
+from core.policy import Moment, Policy
 from core.store import facts, leases, threads
 from core.store.codec import dump_result, load_result
 from core.store.engine import Database
 from core.store.leases import Lease
 from core.store.schema import deliveries, runs
 from core.store.schema import threads as threads_table
+from core.store.transcript import read_messages
+from core.store.writer import close_stream
 from core.turn import Turn
 
+DRAFT = "draft"
 _claim = leases.Claim(
     runs,
-    join=(threads_table, threads_table.c.id == runs.c.lane),
-    where=(threads_table.c.epoch == runs.c.epoch,),
+    join=(threads_table, threads_table.c.id == runs.c.thread_id),
+    where=(or_(runs.c.kind == DRAFT, threads_table.c.epoch == runs.c.epoch),),
 )
 
 
 class Runs:
     """The agent runs of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, policy: Policy | None = None) -> None:
         self._database = database
+        self._policy = policy or Policy()
 
     async def claim(self, now: float, limit: int) -> list[Lease]:
-        """Claim up to `limit` runs whose thread still stands at their epoch."""
+        """Claim up to `limit` runs: answers whose thread still stands at their epoch, and drafts for operators."""
         async with self._database.writing("runs.claim") as connection:
             return await _claim(connection, now, limit)
 
@@ -44,14 +49,14 @@ class Runs:
         What the bot said while they came in stands before them, as if they had waited for it.
         """
         async with self._database.reading() as connection:
-            thread = await threads.load(connection, ThreadId(lease.row.lane))
-            said = await threads.read_messages(connection, thread.id)
+            thread = await threads.load(connection, ThreadId(lease.row.thread_id))
+            said = await read_messages(connection, thread.id)
             known = await facts.about(connection, thread.customer)
         seen = [
             m for m in said if m.for_customer and (m.author is not Author.CUSTOMER or m.seq <= lease.row.seen_up_to)
         ]
         seen.sort(key=lambda m: m.author is Author.CUSTOMER and m.seq > thread.turn_over_up_to)
-        return Turn(thread, tuple(seen), tuple(known))
+        return Turn(thread, tuple(seen), tuple(known), lease.row.hint)
 
     async def heartbeat(self, lease: Lease, now: float) -> None:
         """Keep the lease. Raises `Superseded` if the run no longer counts."""
@@ -80,10 +85,10 @@ class Runs:
     async def open_stream(self, lease: Lease, now: float) -> None:
         """Commit the stream's row before its first words flow. Raises `Superseded` if the run no longer counts."""
         async with self._database.writing("runs.open_stream") as connection:
-            await threads.load(connection, ThreadId(lease.row.lane), lock=True)
+            await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
             await self._check(connection, lease)
             await connection.execute(
-                update(threads_table).where(threads_table.c.id == lease.row.lane).values(run_speaking=True)
+                update(threads_table).where(threads_table.c.id == lease.row.thread_id).values(run_speaking=True)
             )
             key = f"stream:{lease.id}"
             if await connection.scalar(select(deliveries.c.id).where(deliveries.c.key == key)):
@@ -94,7 +99,7 @@ class Runs:
                     lane=lease.row.lane,
                     key=key,
                     kind="stream",
-                    thread_id=lease.row.lane,
+                    thread_id=lease.row.thread_id,
                     epoch=lease.row.epoch,
                     fenced=True,
                     run_id=lease.id,
@@ -107,12 +112,23 @@ class Runs:
         """Store the result and decide what it means: one commit. A run that no longer counts is kept, not sent."""
         async with self._database.writing("runs.finish") as connection:
             event = RunEnded(RunId(lease.id), lease.row.epoch, result)
-            decision = await threads.advance(connection, ThreadId(lease.row.lane), event, now)
+            thread = ThreadId(lease.row.thread_id)
+            decision = await threads.advance(connection, thread, event, Moment(now, self._policy))
             if decision.ignored is IgnoredBecause.STALE:
                 await self._keep(connection, lease, result, now)
             else:
                 await leases.finish(connection, lease, "done", now, result=dump_result(result))
-            await threads.close_stream(connection, RunId(lease.id), "partial", now)  # unless its message closed it
+            await close_stream(connection, RunId(lease.id), now)
+            return decision
+
+    async def finish_draft(self, lease: Lease, suggestion: Suggestion | None, now: float) -> Decision:
+        """Put the suggestion on its case, unless that was closed meanwhile: one commit."""
+        async with self._database.writing("runs.finish_draft") as connection:
+            await leases.hold(connection, lease)
+            event = DraftEnded(CaseId(lease.row.case_id), suggestion)
+            thread = ThreadId(lease.row.thread_id)
+            decision = await threads.advance(connection, thread, event, Moment(now, self._policy))
+            await leases.finish(connection, lease, "done", now)
             return decision
 
     async def _keep(self, connection: AsyncConnection, lease: Lease, result: RunResult, now: float) -> None:

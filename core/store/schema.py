@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -66,6 +67,9 @@ threads = Table(
     Column("account", NAME, nullable=False),
     Column("conversation", NAME, nullable=False),
     Column("customer", NAME, nullable=False),
+    Column("customer_name", NAME, nullable=False, server_default=""),
+    Column("verified", Boolean, nullable=False, server_default=false()),
+    Column("language", String(8), nullable=False, server_default=""),
     Column("owner", String(60), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("last_seq", Integer, nullable=False),
@@ -75,9 +79,15 @@ threads = Table(
     Column("run_seen_up_to", Integer),
     Column("run_speaking", Boolean, nullable=False),
     Column("case_id", ID),
+    Column("resolved_case", ID),
+    Column("resolved_by", ID),
+    Column("resolved_name", NAME, nullable=False, server_default=""),
+    Column("resolved_at", Float),
+    Column("surveyed_case", ID),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     UniqueConstraint("channel", "account", "conversation"),
+    Index("ix_threads_customer", "customer"),
 )
 
 messages = Table(
@@ -91,7 +101,25 @@ messages = Table(
     Column("text", Text, nullable=False),
     Column("citations", JSON, nullable=False),
     Column("at", Float, nullable=False),
+    Column("operator", ID),
+    Column("survey", ID),
+    Column("original", Text),
+    Column("changed_at", Float),
+    Column("withdrawn", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("thread_id", "seq"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("message_id", ID),
+    Column("thread_id", ID, ForeignKey("threads.id")),
+    Column("name", NAME, nullable=False),
+    Column("type", NAME, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("ix_files_message_id", "message_id"),
 )
 
 receipts = work(
@@ -104,10 +132,15 @@ receipts = work(
     Column("message_id", ID, nullable=False),
     Column("result", Text, nullable=False, server_default=""),
     UniqueConstraint("channel", "account", "event_id"),
+    Index("ix_receipts_message_id", "message_id"),
 )
 
 runs = work(
     "runs",
+    Column("thread_id", ID, nullable=False, server_default=""),
+    Column("kind", String(20), nullable=False, server_default="answer"),
+    Column("case_id", ID),
+    Column("hint", Text, nullable=False, server_default=""),
     Column("epoch", Integer, nullable=False),
     Column("seen_up_to", Integer, nullable=False),
     Column("result", JSON),
@@ -116,15 +149,20 @@ runs = work(
 deliveries = work(
     "deliveries",
     Column("key", String(120), nullable=False, unique=True),
-    Column("thread_id", ID, ForeignKey("threads.id"), nullable=False),
+    Column("thread_id", ID, ForeignKey("threads.id")),
     Column("kind", String(20), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("fenced", Boolean, nullable=False),
     Column("message_id", ID),
+    Column("file_id", ID),
     Column("case_id", ID),
     Column("run_id", ID),
+    Column("desk", NAME, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("everyone", Boolean, nullable=False, server_default=false()),
     Column("platform_id", NAME, nullable=False, server_default=""),
     Index("ix_deliveries_message_id", "message_id"),
+    Index("ix_deliveries_case_id", "case_id"),
 )
 
 cases = Table(
@@ -139,12 +177,45 @@ cases = Table(
     Column("reason", String(40), nullable=False),
     Column("summary", Text, nullable=False),
     Column("result", JSON, nullable=False),
+    Column("suggestion", JSON),
+    Column("suggestion_fate", String(20), nullable=False, server_default=""),
+    Column("desk", NAME, nullable=False, server_default="web"),
+    Column("desk_thread", NAME, nullable=False, server_default=""),
+    Column("desk_error", Text, nullable=False, server_default=""),
+    Column("times_reopened", Integer, nullable=False, server_default="0"),
+    Column("unclaimed_since", Float),
+    Column("answered_at", Float),
     Column("opened_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Column("closed_at", Float),
     Index("ix_cases_state", "state", "number"),
     Index("ix_cases_updated_at", "updated_at"),
     Index("ix_cases_thread_id", "thread_id"),
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("thread_id", ID, ForeignKey("threads.id"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("subject", ID, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("at", Float, nullable=False),
+    UniqueConstraint("kind", "subject"),
+    Index("ix_ratings_thread_id", "thread_id"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("customer", NAME, nullable=False),
+    Column("name", NAME, nullable=False, server_default=""),
+    Column("verified", Boolean, nullable=False, server_default=false()),
+    Column("page", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
 )
 
 operators = Table(

@@ -4,28 +4,34 @@ from sqlalchemy import func, select
 
 from core.ids import ThreadId, ThreadKey
 from core.messages import Message
+from core.policy import Policy
 from core.store import leases, threads
 from core.store.cases import Cases
 from core.store.credentials import Credentials
 from core.store.deliveries import Deliveries
 from core.store.engine import Database
+from core.store.figures import FiguresOf
 from core.store.receipts import Receipts
 from core.store.runs import Runs
 from core.store.schema import deliveries, receipts, runs
 from core.store.schema import threads as threads_table
+from core.store.sessions import Sessions
+from core.store.transcript import read_messages
 from core.thread import Thread
 
 
 class Store:
     """The store of one database."""
 
-    def __init__(self, database: Database, *, quiet: float = 0.0) -> None:
-        """`quiet`: seconds a run waits for more of a customer's words."""
+    def __init__(self, database: Database, *, quiet: float = 0.0, policy: Policy | None = None) -> None:
+        """`quiet`: seconds a run waits for more of a customer's words; `policy`: the desk's rules."""
         self.database = database
-        self.receipts = Receipts(database, quiet=quiet)
-        self.runs = Runs(database)
-        self.deliveries = Deliveries(database)
+        self.receipts = Receipts(database, quiet=quiet, policy=policy)
+        self.runs = Runs(database, policy=policy)
+        self.deliveries = Deliveries(database, policy=policy)
         self.cases = Cases(database)
+        self.sessions = Sessions(database)
+        self.figures = FiguresOf(database)
         self.credentials = Credentials(database)
 
     async def thread(self, thread: ThreadId) -> Thread:
@@ -47,10 +53,10 @@ class Store:
             ).one_or_none()
         return threads.to_thread(row) if row else None
 
-    async def messages(self, thread: ThreadId, *, after: int = 0) -> list[Message]:
-        """Return the messages of a thread with a `seq` above `after`, notes included."""
+    async def messages(self, thread: ThreadId, *, after: int = 0, changed_since: float | None = None) -> list[Message]:
+        """Return the messages of a thread with a `seq` above `after`, notes included; as `read_messages`."""
         async with self.database.reading() as connection:
-            return await threads.read_messages(connection, thread, after=after)
+            return await read_messages(connection, thread, after=after, changed_since=changed_since)
 
     async def forget_leases(self) -> None:
         """End every lease: for the only process on this database, at its start, when all holders are dead."""

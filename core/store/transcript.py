@@ -1,0 +1,63 @@
+"""A thread's messages out of their rows, with their files and what the customer thought of them."""
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadId
+from core.messages import Author, File, Message, Rating
+from core.store.codec import load_citations
+from core.store.schema import files, messages, ratings
+
+
+async def read_messages(
+    connection: AsyncConnection, thread: ThreadId, *, after: int = 0, changed_since: float | None = None
+) -> list[Message]:
+    """Return the messages of `thread` with a `seq` above `after`, in order, notes included.
+
+    `changed_since` keeps only those edited, withdrawn or rated later than that.
+    """
+    query = select(messages).where(messages.c.thread_id == thread, messages.c.seq > after).order_by(messages.c.seq)
+    if changed_since is not None:
+        query = query.where(messages.c.changed_at > changed_since)
+    return await whole(connection, (await connection.execute(query)).all())
+
+
+async def whole(connection: AsyncConnection, rows: Any) -> list[Message]:
+    """Return the messages that `rows` hold, with their files and ratings."""
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    sent: dict[str, list[File]] = defaultdict(list)
+    for row in await connection.execute(select(files).where(files.c.message_id.in_(ids)).order_by(files.c.at)):
+        sent[row.message_id].append(to_file(row))
+    rated = {*ids, *(row.survey for row in rows if row.survey)}
+    found = await connection.execute(select(ratings).where(ratings.c.subject.in_(rated)))
+    thought = {row.subject: Rating(row.score, row.reason) for row in found}
+    return [_to_message(row, tuple(sent[row.id]), thought.get(row.survey or row.id)) for row in rows]
+
+
+def to_file(row: Row[Any]) -> File:
+    """Return the file that `row` of the files table holds."""
+    return File(FileId(row.id), row.name, row.type, row.size)
+
+
+def _to_message(row: Row[Any], sent: tuple[File, ...], rating: Rating | None) -> Message:
+    return Message(
+        id=MessageId(row.id),
+        seq=row.seq,
+        author=Author(row.author),
+        text=row.text,
+        at=row.at,
+        name=row.name,
+        citations=load_citations(row.citations),
+        files=sent,
+        operator=OperatorId(row.operator) if row.operator else None,
+        survey=CaseId(row.survey) if row.survey else None,
+        original=row.original,
+        changed_at=row.changed_at,
+        withdrawn=row.withdrawn,
+        rating=rating,
+    )
