@@ -35,7 +35,7 @@ class Sweeps:
         active = await self._store.cases.operator_names(active=True)
         names = await self._store.cases.operator_names()
         now = self._clock()
-        for case in await self._store.cases.find("open"):
+        async for case in self._store.cases.every_open():
             holder = case.thread.owner.operator
             if holder and holder not in active:
                 gone = OperatorGone(case.id, holder, names.get(holder, "The operator"))

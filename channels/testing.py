@@ -208,7 +208,7 @@ class DeskContract:
         told = await asyncio.gather(ada.press(case, DeskAction.CLAIM), bob.press(case, DeskAction.CLAIM))
         assert sorted(map(bool, told)) == [False, True]
         assert "A colleague holds this case" in "".join(told)
-        assert await _state(ada, case) == "held"
+        await until(lambda: _is(ada, case, "held"))
         winner = ada if not told[0] else bob
         await kim.gets(wording.text(Line.JOINED, operator=winner.name))
 
@@ -230,7 +230,7 @@ class DeskContract:
         self, ada: OperatorHand, bob: OperatorHand, kim: Customer, held: CaseId
     ) -> None:
         await ada.press(held, DeskAction.RELEASE)
-        assert await _state(ada, held) == "unclaimed"
+        await until(lambda: _is(ada, held, "unclaimed"))
         assert await bob.press(held, DeskAction.CLAIM) == ""
         await kim.gets(wording.text(Line.JOINED, operator="Bob"))
 
@@ -402,7 +402,7 @@ class DeskContract:
         for text in ("#resolve", "/support resolve", "!resolve <!channel> @everyone", "note: hand back"):
             await kim.says(text)
             await until(lambda text=text: _sees(ada, held, text))  # type: ignore[misc]  # bound per line
-        assert await _state(ada, held) == "held"
+        await until(lambda: _is(ada, held, "held"))
 
     async def test_a_message_the_customer_edits_is_flagged(
         self, ada: OperatorHand, kim: Customer, held: CaseId
@@ -492,7 +492,7 @@ class DeskContract:
         await ada.press(held, DeskAction.RESOLVE, outcome=Resolution.SOLVED)
         await kim.gets(wording.text(Line.SURVEY))
         assert wording.text(Line.RESOLVED, operator="Ada") in kim.reads()
-        assert await _state(ada, held) in {"resolved", ""}
+        await until(lambda: _closed(ada, held))
 
     async def test_a_resolved_case_can_not_be_claimed(self, ada: OperatorHand, bob: OperatorHand, held: CaseId) -> None:
         await ada.press(held, DeskAction.RESOLVE)
@@ -534,7 +534,7 @@ class DeskContract:
         before = len(kim.reads(Author.BOT))
         await kim.says(_QUESTION)
         await until(lambda: _async(len(kim.reads(Author.BOT)) > before))
-        assert await _state(ada, held) in {"resolved", ""}
+        await until(lambda: _closed(ada, held))
 
     async def test_a_thank_you_does_not_open_the_case_again(
         self, ada: OperatorHand, kim: Customer, held: CaseId
@@ -543,7 +543,7 @@ class DeskContract:
         before = len(kim.reads(Author.BOT))
         await kim.says("Thank you so much!")
         await until(lambda: _async(len(kim.reads(Author.BOT)) > before))
-        assert await _state(ada, held) in {"resolved", ""}
+        await until(lambda: _closed(ada, held))
 
     # Waiting
 
@@ -587,6 +587,10 @@ async def _state(hand: OperatorHand, case: CaseId) -> str:
 
 async def _is(hand: OperatorHand, case: CaseId, state: str) -> bool:
     return await _state(hand, case) == state
+
+
+async def _closed(hand: OperatorHand, case: CaseId) -> bool:
+    return await _state(hand, case) in {"resolved", ""}
 
 
 async def _sees(hand: OperatorHand, case: CaseId, text: str) -> bool:

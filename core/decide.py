@@ -50,9 +50,6 @@ from core.policy import Moment
 from core.thread import DESK, ActiveRun, OwnerKind, Resolved, Thread
 from core.wording import Line
 
-_NODS = " \n.!\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff👍👌🙏👏❤💚💙🎉😊🙂😀😃😄😁✅"
-"""What a message may consist of and still be a thank-you: kind pictures, their colours, and what ends a sentence."""
-
 
 def decide(thread: Thread, event: Event, moment: Moment) -> Decision:
     """Return what `event` does to `thread`. Raises `Refused` for an operator's action that is not allowed now."""
@@ -112,8 +109,7 @@ def _heard(thread: Thread, event: CustomerSaid) -> Thread:
 def _comes_back(resolved: Resolved, event: CustomerSaid, moment: Moment) -> bool:
     """Whether the message goes on with the resolved case: soon enough, and more than a thank-you."""
     soon = moment.at - resolved.at <= moment.policy.reopen
-    only_nods = not event.text.strip(_NODS)
-    return soon and (bool(event.files) or not (only_nods or is_thanks(event.text)))
+    return soon and (bool(event.files) or not is_thanks(event.text))
 
 
 def _before(said: Post, decision: Decision) -> Decision:

@@ -104,11 +104,13 @@ def allowed(owner: Owner, *, is_open: bool, operator: OperatorId) -> tuple[DeskA
     return _MINE if owner.held_by(operator) else _LOOKING_ON
 
 
-def allowed_on(message: Message, delivery: DeliveryState | None, actions: tuple[DeskAction, ...]) -> list[DeskAction]:
-    """Return what may be done with one message of the case, of the `actions` that the case allows."""
+def allowed_on(
+    message: Message, delivery: DeliveryState | None, actions: tuple[DeskAction, ...], operator: OperatorId
+) -> list[DeskAction]:
+    """Return what `operator` may do with one message of the case, of the `actions` that the case allows them."""
     if message.author is not Author.OPERATOR or message.withdrawn:
         return []
-    useful = [DeskAction.EDIT, DeskAction.WITHDRAW]
+    useful = [DeskAction.EDIT, DeskAction.WITHDRAW] if message.operator == operator else []
     if delivery is DeliveryState.UNKNOWN:
         useful.append(DeskAction.CHECK)
     if delivery in RESENDABLE:

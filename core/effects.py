@@ -31,11 +31,15 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Amend:
-    """Change a message's text, or withdraw it (None); `by_operator`: the customer has to see that, too."""
+    """Change a message's text, or withdraw it (None); `by_operator`: the customer has to see that, too.
+
+    `desk` names the desk where that was done: there it is seen already.
+    """
 
     message: MessageId
     text: str | None
     by_operator: OperatorId | None = None
+    desk: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class _Script:
 
     `sure` is the least probability of an answer, measured on short messages: Cyrillic needs more, or
     Ukrainian passes for Russian; Chinese characters alone still more, for Japanese headings have no
-    others. `weight` is how many Latin letters one letter stands for.
+    others. `weight` is about how many Latin letters one letter stands for: Arabic writes few vowels.
     """
 
     letters: re.Pattern[str]
@@ -58,8 +58,8 @@ _EAST_ASIAN = r"\u3041-\u30fa\u3400-\u9fff"
 _SCRIPTS = (
     _script(_LATIN, "en es fr de pt it nl sv da no pl cs tr ro hu fi ca vi id gl sk hr zxx"),
     _script(_CYRILLIC, "ru uk bg sr mk be", sure=0.8),
-    _script(_ARABIC, "ar fa ur"),
-    _script(_DEVANAGARI, "hi mr ne"),
+    _script(_ARABIC, "ar fa ur", weight=2),
+    _script(_DEVANAGARI, "hi mr ne", weight=2),
     _script(_EAST_ASIAN, "zh ja", sure=0.9, weight=3),
     _script(rf"^\W\d_{_LATIN}{_CYRILLIC}{_ARABIC}{_DEVANAGARI}{_EAST_ASIAN}", ""),
 )
@@ -69,7 +69,7 @@ _SCRIPTS = (
 _SMALL_TALK = {
     "es": "hola gracias muchas buenos días dias buenas tardes noches ayuda por favor",
     "fr": "bonjour bonsoir salut coucou merci beaucoup aide svp",
-    "de": "hallo merci ciao guten tag morgen abend danke schön sehr vielen dank besten hilfe bitte moin zusammen servus",
+    "de": "hallo merci ciao guten tag morgen abend danke schön sehr vielen dank hilfe bitte moin zusammen servus",
     "pt": "olá ola oi bom dia boa tarde noite obrigado obrigada muito ajuda por favor",
     "it": "ciao salve buongiorno buonasera grazie mille aiuto per favore",
     "nl": "hallo merci hoi goedemorgen goedemiddag goedenavond goedendag bedankt dank je u wel dankjewel hulp",

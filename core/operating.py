@@ -36,6 +36,8 @@ def operator_did(thread: Thread, event: OperatorDid, moment: Moment) -> Decision
     """Return what `event` does to `thread`. Raises `Refused` with the sentence for the operator."""
     is_open = thread.case == event.case
     told = ""
+    if event.action not in {DeskAction.WRITE, DeskAction.EDIT, DeskAction.WITHDRAW}:
+        event = replace(event, desk="")  # a command leaves no line of its own on the desk
     if event.action is DeskAction.WRITE:
         line = read_line(event.text, thread.owner, is_open=is_open, operator=event.operator)
         event, told = replace(event, action=line.action, text=line.text), line.told
@@ -86,7 +88,7 @@ def _on_message(event: OperatorDid) -> Effect:
             return Resend(event.message)
         case _:
             text = event.text if event.action is DeskAction.EDIT else None
-            return Amend(event.message, text, by_operator=event.operator)
+            return Amend(event.message, text, by_operator=event.operator, desk=event.desk)
 
 
 def _write(thread: Thread, event: OperatorDid) -> Decision:
@@ -136,7 +138,7 @@ def _close(thread: Thread, event: OperatorDid, line: str, outcome: str) -> Decis
     decision = change_owner(thread, event, BOT, line)
     closed = CloseCase(event.case, outcome, event.name)
     thread = replace(decision.thread, case=None, resolved=None)
-    return Decision(thread, (closed, *decision.effects))
+    return Decision(thread, (*decision.effects, closed))
 
 
 def _resolve(thread: Thread, event: OperatorDid, moment: Moment) -> Decision:
@@ -155,5 +157,7 @@ def _reopen(thread: Thread, event: OperatorDid) -> Decision:
     if thread.case is not None:
         raise Refused("The customer has a newer open case. Go on there.")
     decision = _give_to(thread, event, event.operator, event.name)
-    thread = replace(decision.thread, case=event.case, resolved=None, turn_over_up_to=thread.asked_up_to)
-    return replace(decision, thread=thread, effects=(ReopenCase(event.case), *decision.effects))
+    thread = replace(
+        decision.thread, case=event.case, resolved=None, turn_over_up_to=thread.asked_up_to, surveyed=event.case
+    )
+    return replace(decision, thread=thread, effects=(*decision.effects, ReopenCase(event.case)))

@@ -23,6 +23,9 @@ _BRIEF = 300  # characters: in a longer text a lone 'agent' is a line of a log
 _UNKNOWN = 2  # words outside `lead` that may stand before a framed request: a typing error or a name
 _SENTENCE = re.compile(r"[^.!?\n。！？؟।]+[.!?。！？؟।]*")
 
+_NODS = " \n.!\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff👍👌🙏👏❤💚💙🎉😊🙂😀😃😄😁✅"
+"""What a message may consist of and still be a thank-you: kind pictures, their colours, and what ends a sentence."""
+
 Table = Mapping[str, Mapping[str, Any]]
 
 
@@ -32,13 +35,19 @@ def is_greeting(text: str) -> bool:
 
 
 def is_thanks(text: str) -> bool:
-    """Whether `text` says thank you, or that all is well, and nothing else."""
-    return _whole("thanks", text)
+    """Whether `text` says thank you, or that all is well, in words or with a kind picture, and nothing else."""
+    return _whole("thanks", text) or (bool(text.strip(" \n.!")) and not text.strip(_NODS))
 
 
 def is_vague(text: str) -> bool:
     """Whether `text` wants help without saying with what: 'it does not work', 'I have a problem'."""
     return _whole("vague", text)
+
+
+def is_only_unhelpful(text: str) -> bool:
+    """Whether `text` says that the last answer was no use, and asks nothing beside it."""
+    said = [clause for clause in clauses(text) if words(clause)]
+    return is_unhelpful(text) and all(_whole("unhelpful", clause) or _whole("vague", clause) for clause in said)
 
 
 def is_unhelpful(text: str) -> bool:

@@ -123,7 +123,7 @@ def case_detail(
             }
             for index, passage in enumerate(result.grounding.passages, 1)
         ],
-        "messages": [_desk_message(m, outcomes.get(m.id, ()), actions) for m in said],
+        "messages": [_desk_message(m, outcomes.get(m.id, ()), actions, operator) for m in said],
         "actions": [action.value for action in actions],
         "suggestion": _suggestion(case),
         "survey": _rating(case.survey),
@@ -154,7 +154,9 @@ _WORST = (
 )
 
 
-def _desk_message(said: Message, fates: Sequence[Delivery], actions: tuple[DeskAction, ...]) -> dict[str, Any]:
+def _desk_message(
+    said: Message, fates: Sequence[Delivery], actions: tuple[DeskAction, ...], operator: OperatorId
+) -> dict[str, Any]:
     """Return a message with what became of each of its parts; the message stands for its worst part."""
     sent = said.author not in {Author.CUSTOMER, Author.NOTE}
     worst = min(fates, key=lambda fate: _WORST.index(fate.state), default=None) if sent else None
@@ -177,7 +179,7 @@ def _desk_message(said: Message, fates: Sequence[Delivery], actions: tuple[DeskA
             }
             for file in said.files
         ],
-        "actions": [action.value for action in allowed_on(said, worst.state if worst else None, actions)],
+        "actions": [action.value for action in allowed_on(said, worst.state if worst else None, actions, operator)],
     }
 
 

@@ -11,6 +11,7 @@ from core.ids import FileId
 from core.messages import File
 from core.store.files import MAX_FILE, MAX_FILES, Files
 
+_MOST_FIELDS = 20
 _MAX_FIELD = 256 * 1024  # bytes of one text field of a form
 
 
@@ -33,6 +34,8 @@ async def read_body(request: web.Request, files: Files, now: float) -> Body:
             if not isinstance(part, BodyPartReader) or not part.name:
                 raise BadRequest("bad_form", "The form has a part without a name.")
             if part.filename is None:
+                if len(fields) == _MOST_FIELDS:
+                    raise BadRequest("bad_form", "The form has too many fields.")
                 fields[part.name] = (await _read(part, _MAX_FIELD)).decode("utf-8", "replace")
                 continue
             if len(saved) == MAX_FILES:

@@ -83,11 +83,12 @@ async def _written(
         default_options=provider.options,  # type: ignore[arg-type]  # as each client names them
     )
     asked = f"Passages:\n{shown or 'none'}\n\nThe operator adds: {turn.hint or 'nothing'}\n\nWrite the two parts now."
+    failures: tuple[type[Exception], ...] = (*provider.errors, TimeoutError)
     said = [to_model(message) for message in turn.messages[-_NEWEST:]]
     try:
         async with asyncio.timeout(seconds):
             answer = await agent.run([*said, Message("user", [asked])])
-    except provider.errors + (TimeoutError,) as error:
+    except failures as error:
         log.warning("draft_failed", provider=provider.name, error=type(error).__name__)
         return None
     parts = _PARTS.fullmatch(answer.text or "")

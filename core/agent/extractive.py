@@ -28,7 +28,7 @@ from core import language, wording
 from core.agent import sentences
 from core.agent.tools import ASK_BACK, DECLINE, HAND_OFF, SEARCH
 from core.ids import new_id
-from core.phrases import is_greeting, is_thanks, is_unhelpful, is_vague
+from core.phrases import is_greeting, is_only_unhelpful, is_thanks, is_vague
 from core.wording import Line
 
 _WHOLE = 130  # a passage of up to so many words is quoted whole
@@ -91,7 +91,7 @@ def reply(messages: Sequence[Message]) -> list[Content]:
 
 _ASKS_BACK = (
     (is_greeting, Line.GREETING),
-    (is_unhelpful, Line.SORRY_UNHELPFUL),
+    (is_only_unhelpful, Line.SORRY_UNHELPFUL),
     (is_vague, Line.ASK_BACK),
 )
 

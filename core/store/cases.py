@@ -1,7 +1,7 @@
 """Cases as the desk reads them. Nothing is changed here: that is `decide`'s, through a receipt."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, func, select, tuple_
@@ -43,6 +43,20 @@ class Cases:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
             return await self._with_threads(connection, rows)
+
+    async def every_open(self) -> AsyncIterator[Case]:
+        """Go through all open cases, however many, the oldest first."""
+        last = 0
+        while True:
+            query = select(cases).where(cases.c.state == "open", cases.c.number > last)
+            async with self._database.reading() as connection:
+                rows = (await connection.execute(query.order_by(cases.c.number).limit(MOST_LISTED))).all()
+                found = await self._with_threads(connection, rows)
+            for case in found:
+                yield case
+            if len(found) < MOST_LISTED:
+                return
+            last = found[-1].number
 
     async def get(self, case: CaseId) -> Case:
         """Return the case. Raises LookupError if there is none."""

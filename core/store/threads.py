@@ -142,4 +142,6 @@ async def advance(
 
 
 async def _seq_of(connection: AsyncConnection, message: MessageId) -> int:
-    return await connection.scalar(select(messages.c.seq).where(messages.c.id == message)) or 0
+    """Return the number of a message that can still be changed, 0 if there is none."""
+    query = select(messages.c.seq).where(messages.c.id == message, messages.c.withdrawn.is_(False))
+    return await connection.scalar(query) or 0

@@ -36,7 +36,10 @@ async def whole(connection: AsyncConnection, rows: Any) -> list[Message]:
     rated = {*ids, *(row.survey for row in rows if row.survey)}
     found = await connection.execute(select(ratings).where(ratings.c.subject.in_(rated)))
     thought = {row.subject: Rating(row.score, row.reason) for row in found}
-    return [_to_message(row, tuple(sent[row.id]), thought.get(row.survey or row.id)) for row in rows]
+    return [
+        _to_message(row, () if row.withdrawn else tuple(sent[row.id]), thought.get(row.survey or row.id))
+        for row in rows
+    ]
 
 
 def to_file(row: Row[Any]) -> File:
@@ -53,7 +56,7 @@ def _to_message(row: Row[Any], sent: tuple[File, ...], rating: Rating | None) ->
         at=row.at,
         name=row.name,
         citations=load_citations(row.citations),
-        files=sent,
+        files=() if row.withdrawn else sent,
         operator=OperatorId(row.operator) if row.operator else None,
         survey=CaseId(row.survey) if row.survey else None,
         original=row.original,

@@ -180,7 +180,7 @@ class Writer:
             await self._enqueue(f"file:{file}", PartKind.FILE, message_id=message, file_id=file, fenced=fenced)
 
     async def _whole_stream(self, run: RunId, message: MessageId) -> bool:
-        """Have the open stream of `run` end with the whole message, as a part like any other; False if there is none."""
+        """Have the open stream of `run` end with the whole message, a part like any other; False if there is none."""
         ended = await self._connection.execute(
             update(deliveries)
             .where(deliveries.c.key == f"stream:{run}", deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
@@ -224,7 +224,7 @@ class Writer:
         if effect.by_operator:
             await self._enqueue(new_id("edit"), PartKind.EDIT, message_id=effect.message)
         if self._thread.case:
-            await self._mirror(self._thread.case, effect.message)
+            await self._mirror(self._thread.case, effect.message, written_on=effect.desk)
 
     # Parts on their way
 

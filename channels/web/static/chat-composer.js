@@ -1,9 +1,10 @@
 /**
  * The box the customer writes in: Enter sends, Shift+Enter breaks the line, it grows, counts near
- * the limit, and keeps an unfinished text over a reload.
+ * the limit, takes files, and keeps an unfinished text over a reload.
  */
 
 import { byId, fitHeight, lengthOf } from "./dom.js";
+import { FileTray } from "./chat-files.js";
 import { thisTab } from "./memory.js";
 
 /** The server's limit for one message, in characters. */
@@ -15,27 +16,40 @@ export class Composer {
   #area = byId("message");
   #send = byId("send");
   #counter = byId("counter");
+  #draft = DRAFT;
+  #tray = new FileTray(() => this.#changed());
 
-  /** @param {(text: string) => void} onSend */
+  /** @param {(text: string, files: File[]) => void} onSend */
   constructor(onSend) {
     this.onSend = onSend;
-    this.#area.value = thisTab.get(DRAFT) ?? "";
     this.#area.addEventListener("input", () => this.#changed());
     this.#area.addEventListener("keydown", (event) => this.#key(event));
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
+  }
+
+  /** @param {string} scope takes up the unfinished text of this part of the browser's storage */
+  use(scope) {
+    this.#draft = scope ? `${DRAFT}.${scope}` : DRAFT;
+    this.#area.value ||= thisTab.get(this.#draft) ?? "";
     this.#changed();
+  }
+
+  /** Measures again: a page that is not shown has no sizes. */
+  fit() {
+    fitHeight(this.#area);
   }
 
   focus() {
     this.#area.focus();
   }
 
-  /** @param {string} text put before whatever is being written */
-  restore(text) {
+  /** @param {{text: string, files: File[]}} message put before whatever is being written */
+  restore({ text, files }) {
     this.#area.value = [text, this.#area.value].filter(Boolean).join("\n");
+    this.#tray.add(files);
     this.#changed();
     this.focus();
   }
@@ -49,10 +63,11 @@ export class Composer {
 
   #submit() {
     const text = this.#area.value.trim();
-    if (!text || lengthOf(text) > LIMIT) return;
+    if ((!text && !this.#tray.count) || lengthOf(text) > LIMIT) return;
     this.#area.value = "";
+    const files = this.#tray.take();
     this.#changed();
-    this.onSend(text);
+    this.onSend(text, files);
     this.focus();
   }
 
@@ -60,8 +75,8 @@ export class Composer {
     const length = lengthOf(this.#area.value.trim());
     const over = length > LIMIT;
     fitHeight(this.#area);
-    thisTab.set(DRAFT, this.#area.value || null);
-    this.#send.disabled = length === 0 || over;
+    thisTab.set(this.#draft, this.#area.value || null);
+    this.#send.disabled = (length === 0 && !this.#tray.count) || over;
     this.#area.setAttribute("aria-invalid", String(over));
     this.#counter.hidden = length < COUNT_FROM;
     this.#counter.classList.toggle("over", over);

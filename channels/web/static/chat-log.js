@@ -6,43 +6,61 @@
  * the typing dots in #live. A message the page has already shown is never shown twice.
  */
 
-import { byId, el, icon, reconcile } from "./dom.js";
+import { byId, el } from "./dom.js";
+import { head, label, viewOf } from "./chat-message.js";
+import { Pending } from "./chat-pending.js";
 import { renderMarkdown } from "./markdown.js";
-import { messageBody } from "./messages.js";
 import { citeMaker } from "./sources.js";
-import { dateAndTime, dayName, instant, timeOfDay } from "./times.js";
+import { dateAndTime, dayName, instant } from "./times.js";
 
 const SAME_BREATH_MS = 4 * 60_000;
+const CHANGEABLE = 5; // so many of the customer's last messages offer to be changed
 
 export class ChatLog {
   #log = byId("log");
-  #pending = byId("pending");
   #live = byId("live");
-  #shown = new Map();
+  #hooks;
+  #pending;
+  #views = new Map();
   #last = null;
   #frame = 0;
   #partial = "";
   #typing = false;
   #speaker = "Assistant";
 
-  /** @param {{onRetry: (key: string) => void, onEdit: (key: string) => void}} hooks */
+  /** @param {import("./chat-message.js").MessageHooks & ConstructorParameters<typeof Pending>[0]} hooks */
   constructor(hooks) {
-    this.hooks = hooks;
+    this.#hooks = hooks;
+    this.#pending = new Pending(hooks);
   }
 
   get empty() {
-    return this.#shown.size === 0 && this.#pending.childElementCount === 0;
+    return this.#views.size === 0 && this.#pending.empty;
   }
 
   /** @param {string|number} id */
   has(id) {
-    return this.#shown.has(String(id));
+    return this.#views.has(String(id));
+  }
+
+  /** @param {string|number} id @returns {Object|undefined} the message as it is shown */
+  message(id) {
+    return this.#views.get(String(id))?.message;
+  }
+
+  /** @param {string|null} id @returns {number} how many messages of others come after message `id` */
+  othersAfter(id) {
+    const messages = [...this.#views.values()].map((view) => view.message);
+    const at = messages.findIndex((message) => String(message.id) === String(id));
+    return messages.slice(at + 1).filter((message) => message.author !== "customer").length;
   }
 
   /** Removes everything. */
   clear() {
-    for (const part of [this.#log, this.#pending, this.#live]) part.replaceChildren();
-    this.#shown.clear();
+    for (const view of this.#views.values()) view.leave?.();
+    for (const part of [this.#log, this.#live]) part.replaceChildren();
+    this.#pending.show([]);
+    this.#views.clear();
     this.#last = null;
     this.#partial = "";
     this.#typing = false;
@@ -60,19 +78,23 @@ export class ChatLog {
    * @returns {boolean} whether it is new
    */
   add(message, { fresh = false } = {}) {
-    const id = String(message.id);
-    const known = this.#shown.get(id);
-    if (known) {
-      this.#update(known, message);
+    if (this.has(message.id)) {
+      this.change(message);
       return false;
     }
     if (message.author === "bot" || message.author === "operator") this.#endStream();
     this.#separateDays(message);
-    const node = this.#row(message, fresh);
-    this.#shown.set(id, { node, message });
-    this.#log.append(node);
+    const view = viewOf(message, { follows: continues(this.#last, message), fresh, hooks: this.#hooks });
+    this.#views.set(String(message.id), view);
+    this.#log.append(view.node);
     this.#last = message;
+    if (message.author === "customer") this.#offerChanges();
     return true;
+  }
+
+  /** @param {Object} message one that was edited, withdrawn or rated; one that isn't shown is left alone */
+  change(message) {
+    this.#views.get(String(message.id))?.update(message);
   }
 
   /** @param {string} text a line of the page itself, for example 'a new conversation' */
@@ -83,41 +105,32 @@ export class ChatLog {
 
   /** @param {Array<import("./chat-outbox.js").Entry>} entries */
   showPending(entries) {
-    const visible = entries.filter((entry) => !(entry.echo && this.has(entry.echo)));
-    const make = () => el("article", { class: "message own pending" });
-    reconcile(this.#pending, visible, (entry) => entry.key, make, (node, entry) => this.#fillPending(node, entry));
+    this.#pending.show(entries.filter((entry) => !(entry.echo && this.has(entry.echo))));
   }
 
-  /** @param {string} text the answer so far */
+  /** @param {string} text the answer so far; '' takes it back: its end may have been missed */
   showPartial(text) {
     this.#partial = text;
     this.#draw();
   }
 
-  /** @param {boolean} on @param {string} speaker who is typing */
+  /** @param {boolean} on @param {string} speaker who is typing @returns {boolean} whether that is new */
   showTyping(on, speaker) {
+    const news = on !== this.#typing || speaker !== this.#speaker;
     this.#typing = on;
     this.#speaker = speaker;
     this.#draw();
-  }
-
-  /** Drops the unfinished answer: its end may have been missed while the line was down. */
-  dropPartial() {
-    this.#partial = "";
-    this.#draw();
+    return news;
   }
 
   /** @returns {string} the conversation as plain text */
   asText() {
-    const lines = [...this.#shown.values()].map(({ message }) => `${label(message)} (${dateAndTime(message.at)}):\n${message.text}\n`);
-    return lines.join("\n");
+    return [...this.#views.values()].map(({ message }) => `${label(message)} (${dateAndTime(message.at)}):\n${plain(message)}\n`).join("\n");
   }
 
-  #update(known, message) {
-    if (known.message.author === "customer" || known.message.text === message.text) return;
-    const node = this.#row(message, false);
-    known.node.replaceWith(node);
-    this.#shown.set(String(message.id), { node, message });
+  #offerChanges() {
+    const own = [...this.#views.values()].filter((view) => view.message.author === "customer");
+    for (const [at, view] of own.entries()) view.changeable = at >= own.length - CHANGEABLE;
   }
 
   #endStream() {
@@ -131,39 +144,6 @@ export class ChatLog {
     if (!day || day === (this.#last ? dayName(this.#last.at) : "") || (!this.#last && day === "Today")) return;
     this.#log.append(el("div", { class: "day" }, el("span", { text: day })));
     this.#last = null;
-  }
-
-  #row(message, fresh) {
-    if (message.author === "system") {
-      return el("div", { class: `line${fresh ? " fresh" : ""}`, data: { messageId: message.id, author: "system" }, dir: "auto", text: message.text });
-    }
-    const own = message.author === "customer";
-    const follows = continues(this.#last, message);
-    return el("article", {
-      class: `message ${own ? "own" : "other"}${follows ? " follows" : ""}${fresh ? " fresh" : ""}`,
-      data: { messageId: message.id, author: message.author },
-    }, follows ? hiddenHead(message) : head(message), el("div", { class: "bubble" }, ...messageBody(message, { fold: own })));
-  }
-
-  #fillPending(node, entry) {
-    const signature = `${entry.state}|${entry.error ?? ""}`;
-    if (node.dataset.signature === signature) return;
-    node.dataset.signature = signature;
-    node.dataset.state = entry.state;
-    const body = messageBody({ author: "customer", text: entry.text });
-    node.replaceChildren(el("div", { class: "bubble" }, ...body), this.#mark(entry));
-  }
-
-  #mark(entry) {
-    if (entry.state === "sending") return el("p", { class: "mark", text: "Sending…" });
-    const button = (text, run) => {
-      const node = el("button", { type: "button", class: "link-button", text });
-      node.addEventListener("click", () => run(entry.key));
-      return node;
-    };
-    const why = entry.error ? `Not sent: ${entry.error}` : "Not sent. It will go out when the connection is back.";
-    return el("p", { class: "mark bad", role: "status" }, icon("alert"), el("span", { text: why }),
-      button("Retry", this.hooks.onRetry), entry.state === "refused" && button("Edit", this.hooks.onEdit));
   }
 
   #draw() {
@@ -190,30 +170,7 @@ function continues(last, message) {
   return Boolean(near && last.author === message.author && last.name === message.name);
 }
 
-/** @param {Object} message @returns {string} who speaks, as the customer reads it */
-export function label({ author, name }) {
-  if (author === "customer") return "You";
-  if (author === "operator") return name || "Support";
-  if (author === "system") return "Note";
-  return name || "Assistant";
-}
-
-function head(message) {
-  return el("header", { class: "message-head" }, message.author !== "customer" && avatar(message),
-    el("span", { class: "author", dir: "auto", text: label(message) }), stamp(message));
-}
-
-function hiddenHead(message) {
-  return el("header", { class: "message-head hidden" }, el("span", { text: label(message) }), stamp(message));
-}
-
-function stamp({ at }) {
-  return at ? el("time", { datetime: at, title: dateAndTime(at), text: timeOfDay(at) }) : null;
-}
-
-function avatar({ author, name }) {
-  if (author === "operator") {
-    return el("span", { class: "avatar person", "aria-hidden": "true", text: [...(name || "?")][0].toUpperCase() });
-  }
-  return el("span", { class: "avatar", "aria-hidden": "true" }, icon("bolt"));
+function plain({ text, files, withdrawn }) {
+  if (withdrawn) return "(withdrawn)";
+  return [text, ...(files ?? []).map((file) => `[${file.name || "File"}]`)].filter(Boolean).join("\n");
 }

@@ -6,10 +6,16 @@
  */
 
 import { call, newKey } from "./api.js";
+import { fetchFile, upload } from "./desk-transfer.js";
 import { thisTab } from "./memory.js";
 
 const STORED = "threadline.desk.token";
 const BASE = "/api/v1/desk";
+
+/**
+ * What an action says: its name and what it needs of the rest.
+ * @typedef {{action: string, text?: string, to?: string, outcome?: string, message?: string}} Deed
+ */
 
 export class DeskApi {
   /** Keys of texts whose answer never came: the same text goes out again under the same key. */
@@ -30,31 +36,46 @@ export class DeskApi {
     return this.#call("GET", "me");
   }
 
-  /** @param {"open"|"resolved"|"all"} state @returns {Promise<Array<Object>>} */
+  /** @returns {Promise<Object>} the numbers of the day */
+  digest() {
+    return this.#call("GET", "digest");
+  }
+
+  /** @param {"open"|"resolved"|"all"} state @returns {Promise<{cases: Array<Object>, notices?: Array<{text: string}>}>} */
   async cases(state) {
-    return (await this.#call("GET", `cases?state=${state}`)).cases ?? [];
+    const { cases, notices } = await this.#call("GET", `cases?state=${state}`);
+    return { cases: cases ?? [], notices };
   }
 
   /** @param {string} id */
   case(id) {
-    return this.#call("GET", `cases/${encodeURIComponent(id)}`);
+    return this.#call("GET", place(id));
+  }
+
+  /** @param {string} id @param {string} thread another thread of the same customer @returns {Promise<Array<Object>>} its messages */
+  async earlier(id, thread) {
+    return (await this.#call("GET", `${place(id)}/earlier/${encodeURIComponent(thread)}`)).messages ?? [];
+  }
+
+  /** @param {string} id @param {string} file @returns {Promise<Blob>} */
+  file(id, file) {
+    return fetchFile(`${BASE}/${place(id)}/files/${encodeURIComponent(file)}`, this.token);
   }
 
   /**
    * Does something to a case. A text whose answer was lost goes out again with its old key; the
    * other actions always get a new one, because the state of the case guards them (409).
    * @param {string} id
-   * @param {string} action
-   * @param {string} [text]
+   * @param {Deed} deed
+   * @param {{files?: Array<File>, onProgress?: (share: number) => void}} [extra] files go with replies and notes
    * @returns {Promise<Object>} the case as it is now
    */
-  async act(id, action, text) {
-    const what = JSON.stringify([id, action, text]);
+  async act(id, deed, { files = [], onProgress } = {}) {
+    const what = JSON.stringify([id, deed, files.map((file) => [file.name, file.size, file.lastModified])]);
     const key = this.#unanswered.get(what) ?? newKey();
-    if (text !== undefined) this.#unanswered.set(what, key);
-    const body = text === undefined ? { action } : { action, text };
+    if (deed.text !== undefined) this.#unanswered.set(what, key);
     try {
-      const answer = await this.#call("POST", `cases/${encodeURIComponent(id)}/actions`, { body, key });
+      const answer = await this.#post(`${place(id)}/actions`, deed, key, files, onProgress);
       this.#unanswered.delete(what);
       return answer;
     } catch (error) {
@@ -69,9 +90,18 @@ export class DeskApi {
     return `${BASE}/ws?ticket=${encodeURIComponent(ticket)}`;
   }
 
+  #post(rest, deed, key, files, onProgress) {
+    if (!files.length) return this.#call("POST", rest, { body: deed, key });
+    return upload(`${BASE}/${rest}`, { token: this.token, key, fields: deed, files, onProgress });
+  }
+
   #call(method, rest, options = {}) {
     return call(method, `${BASE}/${rest}`, { ...options, token: this.token });
   }
+}
+
+function place(id) {
+  return `cases/${encodeURIComponent(id)}`;
 }
 
 function takeTokenFromAddress() {

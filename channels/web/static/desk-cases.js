@@ -1,7 +1,8 @@
 /**
  * Which cases there are, which of them the operator sees, and in what order. No page elements here.
  *
- * Who waits longest stands first; a claimed case whose customer waits stands among the waiting ones.
+ * What is overdue stands first, then who waits longest; a claimed case whose customer waits stands
+ * among the waiting ones.
  */
 
 import { thisTab } from "./memory.js";
@@ -28,6 +29,11 @@ export class Cases {
     this.#me = me;
   }
 
+  /** The id of the signed-in operator. */
+  get me() {
+    return this.#me?.id ?? null;
+  }
+
   /** @param {Object} one @returns {boolean} */
   isMine(one) {
     return one.owner === `operator:${this.#me?.id}`;
@@ -41,7 +47,7 @@ export class Cases {
   /** The cases of the filter that match the search, in order. */
   visible() {
     const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    return this.#filtered(this.filter).filter((one) => matches(one, words)).sort(this.filter === "resolved" ? newestFirst : longestWaitFirst);
+    return this.#filtered(this.filter).filter((one) => matches(one, words)).sort(this.filter === "resolved" ? newestFirst : mostUrgentFirst);
   }
 
   /** Whether the list of the chosen filter is known. */
@@ -65,6 +71,7 @@ export class Cases {
     if (filter === "resolved") return this.resolved;
     if (filter === "unclaimed") return this.open.filter((one) => this.isUnclaimed(one));
     if (filter === "mine") return this.open.filter((one) => this.isMine(one));
+    if (filter === "overdue") return this.open.filter((one) => one.overdue);
     return [...this.open];
   }
 
@@ -119,6 +126,10 @@ export class Cases {
 function matches(one, words) {
   const text = [one.customer, `#${one.number}`, one.channel, one.reason_text, one.summary, one.last_text, one.owner_name].join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
+}
+
+function mostUrgentFirst(a, b) {
+  return Number(Boolean(b.overdue)) - Number(Boolean(a.overdue)) || longestWaitFirst(a, b);
 }
 
 function longestWaitFirst(a, b) {

@@ -4,8 +4,11 @@
  * never touches what is being written.
  */
 
-import { byId, fitHeight } from "./dom.js";
+import { Attachments } from "./desk-attach.js";
+import { Gate } from "./desk-gate.js";
+import { Modes } from "./desk-modes.js";
 import { confirmDialog } from "./dialog.js";
+import { byId, fitHeight } from "./dom.js";
 
 const LIKE_A_NOTE = /^\s*(!|note\s*:)/i;
 
@@ -13,29 +16,32 @@ export class DeskComposer {
   #area = byId("desk-text");
   #mode = "reply";
   #case = null;
-  #sending = new Set();
+  #sending = new Map();
   #errors = new Map();
 
   /**
    * @param {import("./desk-cases.js").Cases} cases
-   * @param {{onSend: (id: string, mode: "reply"|"note", text: string) => Promise<void>, onClaim: () => void}} hooks
-   *   `onSend` throws an error with a readable message when it did not work
+   * @param {{onSend: (id: string, deed: Object, extra: Object) => Promise<void>, onStep: (step: string) => void, onText: () => void}} hooks
+   *   `onSend` throws an error with a readable message when it did not work; `onText` is called when another text stands in the box
    */
   constructor(cases, hooks) {
     this.cases = cases;
     this.hooks = hooks;
-    for (const mode of ["reply", "note"]) {
-      byId(`mode-${mode}`).addEventListener("click", () => this.setMode(mode, true));
-      byId(`mode-${mode}`).addEventListener("keydown", (event) => this.#tabKey(event));
-    }
+    this.files = new Attachments({ onChange: () => this.#changed(), onRefuse: (text) => this.#failed(this.#place(), text) });
+    this.gate = new Gate((step) => hooks.onStep(step));
+    this.modes = new Modes((mode, byClick) => this.setMode(mode, byClick));
     this.#area.addEventListener("input", () => this.#typed());
     this.#area.addEventListener("keydown", (event) => this.#key(event));
     byId("desk-composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
-    byId("gate-claim").addEventListener("click", () => hooks.onClaim());
     byId("slip-note").addEventListener("click", () => this.#toNote());
+  }
+
+  /** What stands in the box, without the space around it. */
+  get text() {
+    return this.#case ? this.#area.value.trim() : "";
   }
 
   /** @param {Object} one the open case; a new one brings its own draft */
@@ -50,6 +56,7 @@ export class DeskComposer {
   clear() {
     this.#case = null;
     this.#errors.clear();
+    this.files.clear();
     this.setMode("reply");
   }
 
@@ -59,7 +66,25 @@ export class DeskComposer {
     this.#area.value = this.#case ? this.cases.draft(this.#case.id, mode) : "";
     this.#render();
     fitHeight(this.#area);
-    if (focus) this.#area.focus();
+    this.hooks.onText();
+    if (!focus) return;
+    if (this.#may(mode)) this.#area.focus();
+    else this.gate.focus();
+  }
+
+  /**
+   * Puts a text into the reply, to be changed there; asks before another text is lost.
+   * @param {string} text
+   * @returns {Promise<boolean>} whether it stands there now
+   */
+  async putReply(text) {
+    const id = this.#case?.id;
+    const before = id ? this.cases.draft(id, "reply").trim() : "";
+    if (!id || (before && before !== text.trim() && !(await sureToReplace())) || this.#case?.id !== id) return false;
+    this.cases.setDraft(id, "reply", text);
+    this.setMode("reply", true);
+    this.#area.setSelectionRange(text.length, text.length);
+    return true;
   }
 
   #startMode(one) {
@@ -75,7 +100,17 @@ export class DeskComposer {
     fitHeight(this.#area);
     if (!this.#case) return;
     this.cases.setDraft(this.#case.id, this.#mode, this.#area.value);
+    this.#changed();
+  }
+
+  #changed() {
     this.#errors.delete(this.#place());
+    this.#render();
+    this.hooks.onText();
+  }
+
+  #failed(place, text) {
+    this.#errors.set(place, text);
     this.#render();
   }
 
@@ -85,14 +120,6 @@ export class DeskComposer {
       this.#submit();
     }
     if (event.key === "Escape") this.#area.blur();
-  }
-
-  #tabKey(event) {
-    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.setMode(this.#mode === "reply" ? "note" : "reply");
-    byId(`mode-${this.#mode}`).focus();
   }
 
   #toNote() {
@@ -109,30 +136,37 @@ export class DeskComposer {
     const mode = this.#mode;
     const text = this.#area.value.trim();
     const place = this.#place();
-    if (!text || !this.#may(mode) || this.#sending.has(place)) return;
-    this.#sending.add(place);
+    const files = this.files.at(place);
+    if (!(text || files.length) || !this.#may(mode) || this.#sending.has(place)) return;
+    this.#sending.set(place, 0);
     try {
-      if (mode === "reply" && LIKE_A_NOTE.test(text) && !(await sure())) return;
+      if (mode === "reply" && LIKE_A_NOTE.test(text) && !(await sureToSend())) return;
       this.#errors.delete(place);
       this.#render();
-      await this.hooks.onSend(id, mode, text);
+      await this.hooks.onSend(id, { action: mode, text }, { files, onProgress: (share) => this.#progress(place, share) });
+      this.files.remove(place, files);
       this.#sent(id, mode, text);
     } catch (error) {
-      this.#errors.set(place, error.message);
+      this.#errors.set(place, `Not sent: ${error.message}`);
     } finally {
       this.#sending.delete(place);
       this.#render();
     }
   }
 
+  #progress(place, share) {
+    this.#sending.set(place, share);
+    if (place === this.#place()) this.#renderSend();
+  }
+
   /** Empties the box, unless something else has been written there meanwhile. */
   #sent(id, mode, text) {
     if (this.cases.draft(id, mode).trim() !== text) return;
     this.cases.setDraft(id, mode, "");
-    if (this.#case?.id === id && this.#mode === mode) {
-      this.#area.value = "";
-      fitHeight(this.#area);
-    }
+    if (this.#case?.id !== id || this.#mode !== mode) return;
+    this.#area.value = "";
+    fitHeight(this.#area);
+    this.hooks.onText();
   }
 
   #place() {
@@ -142,47 +176,45 @@ export class DeskComposer {
   #render() {
     const reply = this.#mode === "reply";
     const may = this.#may(this.#mode);
-    const sending = this.#sending.has(this.#place());
-    byId("desk-composer").dataset.mode = this.#mode;
-    byId("composer-panel").setAttribute("aria-labelledby", `mode-${this.#mode}`);
-    for (const mode of ["reply", "note"]) {
-      byId(`mode-${mode}`).setAttribute("aria-selected", String(mode === this.#mode));
-      byId(`mode-${mode}`).tabIndex = mode === this.#mode ? 0 : -1;
-    }
-    byId("desk-text-label").textContent = reply ? "Reply to customer" : "Internal note";
-    this.#area.placeholder = reply ? "Write to the customer…" : "Only operators read this…";
-    this.#area.readOnly = !may || sending;
-    this.#area.hidden = !may && !this.#area.value;
-    byId("desk-send").disabled = !may || sending || !this.#area.value.trim();
-    byId("desk-send").textContent = sending ? "Sending…" : reply ? "Send to customer" : "Add note";
-    byId("slip").hidden = !(reply && may && LIKE_A_NOTE.test(this.#area.value));
-    this.#renderGate(may);
+    const idle = may && !this.#sending.has(this.#place());
     const error = this.#errors.get(this.#place());
+    this.modes.show(this.#mode);
+    this.#area.readOnly = !idle;
+    this.#area.hidden = !may && !this.#area.value;
+    byId("slip").hidden = !(reply && may && LIKE_A_NOTE.test(this.#area.value));
+    this.files.show(this.#place(), idle);
+    this.gate.show(this.#case, may);
+    this.#renderSend();
+    byId("send-row").hidden = !may && !error && this.#area.hidden;
     byId("send-error").hidden = !error;
-    byId("send-error").textContent = error ? `Not sent: ${error}` : "";
+    byId("send-error").textContent = error ?? "";
   }
 
-  #renderGate(may) {
-    byId("gate").hidden = may || !this.#case;
-    if (may || !this.#case) return;
-    const claimable = this.#may("claim");
-    byId("gate-claim").hidden = !claimable;
-    byId("gate-claim").classList.toggle("primary", this.#case.owner === "desk");
-    byId("gate-text").textContent = this.#gateText();
-  }
-
-  #gateText() {
-    const one = this.#case;
-    if (one.state === "resolved") return "This case is resolved, so nothing can be sent to the customer.";
-    if (one.owner === "desk") return "Claim this case to answer. The customer has been told that a person will.";
-    return `${one.owner_name || "Another operator"} has this case and answers the customer. You can leave a note.`;
+  #renderSend() {
+    const share = this.#sending.get(this.#place());
+    const sending = share !== undefined;
+    const something = this.#area.value.trim() || this.files.at(this.#place()).length;
+    byId("desk-send").disabled = sending || !this.#may(this.#mode) || !something;
+    byId("desk-send").textContent = sending ? sendingWords(share) : this.#mode === "reply" ? "Send to customer" : "Add note";
   }
 }
 
-function sure() {
+function sendingWords(share) {
+  return share > 0 && share < 1 ? `Sending… ${Math.floor(share * 100)} %` : "Sending…";
+}
+
+function sureToSend() {
   return confirmDialog({
     title: "Send this to the customer?",
     text: "It starts like an internal note, but you are writing a reply: the customer will read it.",
     yes: "Send to customer", no: "Keep writing", grave: true,
+  });
+}
+
+function sureToReplace() {
+  return confirmDialog({
+    title: "Replace what you wrote?",
+    text: "There is a reply in the box already. The suggestion would take its place.",
+    yes: "Replace", no: "Keep mine",
   });
 }

@@ -1,52 +1,99 @@
 /**
- * The right side of the desk: why the case is here, what it is about, how it came to this, what the
- * assistant had found. Rebuilt only when it changed, so an opened passage stays open.
+ * The right side of the desk: why the case is here, whom and what it is about, how it came to this,
+ * what the assistant had found, what was before and what was done. A section is rebuilt only when it
+ * changed, so an opened passage stays open.
  */
 
-import { byId, el } from "./dom.js";
+import { History, logList } from "./desk-history.js";
+import { surveyWords } from "./desk-message.js";
+import { channelName, deskName, languageName, overdueWords } from "./desk-words.js";
+import { byId, el, icon, reconcile } from "./dom.js";
 import { renderMarkdown } from "./markdown.js";
-import { channelName } from "./desk-list.js";
 import { origin } from "./sources.js";
 import { dateAndTime, since } from "./times.js";
 
-/** @param {Object} one a case in detail form */
-export function showFacts(one) {
-  const box = byId("facts-body");
-  const signature = JSON.stringify([one.id, one.reason, one.reason_text, one.detail, one.outcome, one.summary, one.question, one.confidence, one.trace, one.passages,
-    one.customer, one.channel, one.opened_at, one.waiting_since, one.owner, one.owner_name, one.state]);
-  if (box.signature === signature) return;
-  const opened = box.caseId === one.id ? [...box.querySelectorAll("details[open]")].map((node) => node.dataset.key) : [];
-  box.signature = signature;
-  box.caseId = one.id;
-  box.replaceChildren(...[why(one), summary(one), found(one), trace(one), facts(one)].filter(Boolean));
-  for (const node of box.querySelectorAll("details")) if (opened.includes(node.dataset.key)) node.open = true;
+export class Facts {
+  #box = byId("facts-body");
+  #caseId = null;
+
+  /** @param {(caseId: string, thread: string) => Promise<Array<Object>>} fetchEarlier */
+  constructor(fetchEarlier) {
+    this.history = new History(fetchEarlier);
+    this.sections = [
+      { id: "trouble", uses: (one) => [one.desk_error, one.desk], make: trouble },
+      { id: "reason", title: "Why it is here", uses: (one) => [one.reason, one.reason_text, one.detail, one.question], make: why },
+      { id: "summary", title: "Summary", uses: (one) => [one.summary], make: summary },
+      { id: "customer", title: "Customer and case", uses: factRows, make: facts },
+      { id: "survey", title: "What the customer said of it", uses: (one) => [one.survey], make: ({ survey }) => survey && [surveyWords(survey)] },
+      { id: "earlier", title: "Earlier conversations", uses: (one) => [one.earlier], make: (one) => this.history.list(one) },
+      { id: "passages", title: "What the assistant found", uses: (one) => [one.passages, one.confidence], make: found },
+      { id: "trace", title: "How it came to this", uses: (one) => [one.trace], make: trace },
+      { id: "log", title: "What was done", uses: (one) => [one.log], make: logList },
+    ];
+    byId("facts-toggle").addEventListener("click", () => this.open(true));
+    byId("facts-close").addEventListener("click", () => this.open(false));
+    byId("facts").addEventListener("keydown", (event) => { if (event.key === "Escape") this.open(false); });
+  }
+
+  /** @param {Object} one a case in detail form */
+  show(one) {
+    if (this.#caseId !== one.id) {
+      this.#box.replaceChildren();
+      byId("facts").scrollTop = 0;
+    }
+    this.#caseId = one.id;
+    const filled = this.sections.map((section) => ({ ...section, signature: JSON.stringify(section.uses(one)), content: () => section.make(one) }));
+    reconcile(this.#box, filled, ({ id }) => id, ({ id, title }) => el("section", { class: "fact", id: FACT_IDS[id] ?? `facts-${id}`, "aria-label": title }), fill);
+  }
+
+  /** On narrow screens the facts lie over the case; on wide ones they are always there. @param {boolean} open */
+  open(open) {
+    const was = byId("desk").dataset.facts === "open";
+    byId("desk").dataset.facts = open ? "open" : "closed";
+    byId("facts-toggle").setAttribute("aria-expanded", String(open));
+    if (open) byId("facts-close").focus();
+    else if (was) byId("facts-toggle").focus();
+  }
 }
 
-function section(title, id, ...content) {
-  return el("section", { class: "fact", id: `facts-${id}`, "aria-label": title }, el("h3", { text: title }), ...content);
+const FACT_IDS = { earlier: "earlier", log: "log" };
+
+function fill(node, { title, signature, content }) {
+  if (node.signature === signature) return;
+  node.signature = signature;
+  const opened = [...node.querySelectorAll("details[open]")].map((one) => one.dataset.key);
+  const focused = node.contains(document.activeElement);
+  const parts = content();
+  node.hidden = !parts;
+  node.replaceChildren(...(parts ? [...(title ? [el("h3", { text: title })] : []), ...parts.filter(Boolean)] : []));
+  for (const one of node.querySelectorAll("details")) if (opened.includes(one.dataset.key)) one.open = true;
+  if (focused) node.querySelector("summary, a, button")?.focus({ preventScroll: true });
+}
+
+function trouble({ desk_error: error, desk }) {
+  if (!error) return null;
+  return [el("p", { class: "desk-error" }, icon("alert"), el("span", { dir: "auto", text: `${deskName(desk) || "The desk"}: ${error}` }))];
 }
 
 function why(one) {
-  return section("Why it is here", "reason",
+  return [
     el("p", { class: "reason", data: { reason: one.reason }, dir: "auto", text: one.reason_text || one.reason || "" }),
-    one.detail && one.detail !== one.reason_text ? el("p", { class: "soft", dir: "auto", text: one.detail }) : "",
-    one.question ? el("blockquote", { class: "question", dir: "auto", text: one.question }) : "");
+    one.detail && one.detail !== one.reason_text && el("p", { class: "soft", dir: "auto", text: one.detail }),
+    one.question && el("blockquote", { class: "question", dir: "auto", text: one.question }),
+  ];
 }
 
 function summary(one) {
-  if (!one.summary) return null;
-  return section("Summary", "summary", el("div", { class: "prose" }, renderMarkdown(one.summary)));
+  return one.summary ? [el("div", { class: "prose" }, renderMarkdown(one.summary))] : null;
 }
 
 function found(one) {
-  const passages = one.passages ?? [];
-  const items = passages.map((passage) => el("li", {}, passageDetails(passage)));
-  return section("What the assistant found", "passages", confidence(one),
-    items.length ? el("ol", { class: "passages" }, ...items) : el("p", { class: "soft", text: "No passage of the knowledge base fits." }));
+  const items = (one.passages ?? []).map((passage) => el("li", {}, passageDetails(passage)));
+  return [confidence(one), items.length ? el("ol", { class: "passages" }, ...items) : el("p", { class: "soft", text: "No passage of the knowledge base fits." })];
 }
 
 function confidence({ confidence: share }) {
-  if (typeof share !== "number") return "";
+  if (typeof share !== "number") return null;
   return el("p", { class: "confidence" }, el("span", { text: "Grounding" }), meter(share), el("span", { class: "number", text: `${Math.round(share * 100)} %` }));
 }
 
@@ -67,14 +114,27 @@ function trace(one) {
   if (!one.trace?.length) return null;
   const steps = one.trace.map(({ step, detail }) => el("li", {},
     el("span", { class: "step", dir: "auto", text: step || "" }), detail ? el("span", { class: "step-detail", dir: "auto", text: detail }) : ""));
-  return section("How it came to this", "trace", el("ol", { class: "trace" }, ...steps));
+  return [el("ol", { class: "trace" }, ...steps)];
+}
+
+function factRows(one) {
+  const owner = one.state === "resolved" ? "Resolved" : one.owner === "desk" ? "Nobody yet" : one.owner_name || "An operator";
+  return [["Customer", one.customer, one.verified], ["Language", languageName(one.language)], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], ["With", owner],
+    ["Outcome", one.outcome], ["Opened", one.opened_at && `${dateAndTime(one.opened_at)} (${since(one.opened_at)})`],
+    ["Reopened", one.times_reopened > 0 && (one.times_reopened === 1 ? "once" : `${one.times_reopened} times`)],
+    ["Waiting since", one.waiting_since && dateAndTime(one.waiting_since)],
+    [one.overdue ? "Overdue" : "Due", one.state === "open" && one.due_at && (one.overdue ? overdueWords(one) : dateAndTime(one.due_at))]];
 }
 
 function facts(one) {
-  const owner = one.state === "resolved" ? "Resolved" : one.owner === "desk" ? "Nobody yet" : one.owner_name || "An operator";
-  const rows = [["Customer", one.customer], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], ["With", owner],
-    ["Outcome", one.outcome], ["Opened", one.opened_at && `${dateAndTime(one.opened_at)} (${since(one.opened_at)})`], ["Waiting since", one.waiting_since && dateAndTime(one.waiting_since)]];
   const list = el("dl");
-  for (const [name, value] of rows) if (value) list.append(el("dt", { text: name }), el("dd", { dir: "auto", text: String(value) }));
-  return section("Customer and case", "customer", list);
+  for (const [name, value, verified] of factRows(one)) {
+    if (value) list.append(el("dt", { text: name }), el("dd", { dir: "auto" }, String(value), verified && verifiedBadge()));
+  }
+  return [list];
+}
+
+/** @returns {HTMLElement} the mark of a customer whose identity the owner's site has signed */
+export function verifiedBadge() {
+  return el("span", { class: "badge verified", title: "Your own site has signed who this is" }, icon("check"), "Verified");
 }

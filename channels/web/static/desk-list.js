@@ -3,20 +3,10 @@
  */
 
 import { byId, el, icon, reconcile } from "./dom.js";
+import { channelBadge, overdueFor, overdueWords } from "./desk-words.js";
 import { dateAndTime, instant, since } from "./times.js";
 
 const LONG_WAIT_MS = 15 * 60_000;
-const CHANNELS = { web: "Web", slack: "Slack", teams: "Teams", email: "Email" };
-
-/** @param {string} channel @returns {string} its name for people */
-export function channelName(channel) {
-  return CHANNELS[channel] ?? channel ?? "";
-}
-
-/** @param {Object} one @returns {HTMLElement} the badge of its channel */
-export function channelBadge(one) {
-  return el("span", { class: "badge", data: { channel: one.channel }, text: channelName(one.channel) });
-}
 
 export class CaseList {
   #list = byId("case-list");
@@ -98,29 +88,30 @@ export class CaseList {
     node.dataset.unread = String(unread);
     if (one.id === this.selected) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
-    const parts = [
+    node.dataset.overdue = one.overdue ?? "";
+    const signature = JSON.stringify([one.customer, one.last_text || one.summary, one.channel, one.reason_text, unread, this.#ownerWords(one), this.cases.hasDraft(one), clockWords(one), one.updated_at]);
+    if (button.signature === signature) return;
+    button.signature = signature;
+    button.replaceChildren(
       el("span", { class: "row-top" }, unread && el("span", { class: "unread" }, el("span", { class: "hidden", text: "New: " })),
         el("span", { class: "row-name", dir: "auto", text: one.customer }), waiting(one)),
       el("span", { class: "row-text", dir: "auto", text: plainText(one.last_text || one.summary || "") }),
       el("span", { class: "row-foot" }, channelBadge(one), el("span", { class: "row-reason", dir: "auto", text: one.reason_text }),
-        this.cases.hasDraft(one) && el("span", { class: "badge draft", text: "Draft" }), this.#owner(one)),
-    ];
-    const signature = parts.map((part) => part.outerHTML).join("");
-    if (button.signature === signature) return;
-    button.signature = signature;
-    button.replaceChildren(...parts);
+        this.cases.hasDraft(one) && el("span", { class: "badge draft", text: "Draft" }), el("span", { class: "owner", dir: "auto", text: this.#ownerWords(one) })));
   }
 
-  #owner(one) {
-    if (one.state === "resolved") return el("span", { class: "owner", text: "Resolved" });
-    if (this.cases.isUnclaimed(one)) return el("span", { class: "owner free", text: "Unclaimed" });
-    return el("span", { class: "owner", dir: "auto", text: this.cases.isMine(one) ? "You" : one.owner_name || "Claimed" });
+  #ownerWords(one) {
+    if (one.state === "resolved") return one.outcome || "Resolved";
+    if (this.cases.isUnclaimed(one)) return "Unclaimed";
+    return this.cases.isMine(one) ? "You" : one.owner_name || "Claimed";
   }
 
   #showFilters() {
     for (const button of byId("filters").querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset.filter === this.cases.filter));
-      button.querySelector(".count").textContent = this.cases.count(button.dataset.filter) ?? "";
+      const count = this.cases.count(button.dataset.filter);
+      button.querySelector(".count").textContent = count ?? "";
+      if (button.dataset.filter === "overdue") button.classList.toggle("some", count > 0);
     }
   }
 
@@ -137,6 +128,7 @@ export class CaseList {
     if (this.cases.query.trim()) return ["Nothing found", "No case here matches the search."];
     if (this.cases.filter === "resolved") return ["Nothing resolved yet", "Resolved cases appear here."];
     if (this.cases.filter === "mine") return ["Nothing is yours", "Claim a case and it appears here."];
+    if (this.cases.filter === "overdue") return ["Nothing is overdue", "Everyone was answered in time."];
     if (this.cases.filter === "unclaimed" && this.cases.open.length) return ["All claimed", "Every open case has someone."];
     return ["No open cases", "The assistant is answering on its own."];
   }
@@ -147,11 +139,25 @@ function plainText(text) {
   return text.slice(0, 300).replace(/\*\*|`|\[\d{1,3}\]/g, "").replace(/\s+/g, " ");
 }
 
+/** What the clock of a row says: how long over the limit, how long waiting, or how long since the last word. */
+function clockWords(one) {
+  if (one.state === "open" && one.overdue) return ["overdue", since(one.due_at)];
+  if (one.state === "open" && one.waiting_since) return [waitsLong(one) ? "waiting long" : "waiting", since(one.waiting_since)];
+  return ["", since(one.updated_at)];
+}
+
+/** A server that knows limits says itself what is overdue; for an older one a quarter of an hour is long. */
+function waitsLong(one) {
+  return !("overdue" in one) && Date.now() - instant(one.waiting_since) > LONG_WAIT_MS;
+}
+
 function waiting(one) {
-  if (!one.waiting_since || one.state !== "open") {
-    return el("time", { class: "wait", datetime: one.updated_at, title: `Last activity: ${dateAndTime(one.updated_at)}`, text: since(one.updated_at) });
+  const [kind, words] = clockWords(one);
+  if (!kind) return el("time", { class: "wait", datetime: one.updated_at, title: `Last activity: ${dateAndTime(one.updated_at)}`, text: words });
+  const title = one.waiting_since ? `Waiting since ${dateAndTime(one.waiting_since)}` : "";
+  if (kind === "overdue") {
+    return el("time", { class: "wait long", datetime: one.due_at, title: `${overdueWords(one)}. ${title}` }, icon("clock"), overdueFor(one));
   }
-  const long = Date.now() - instant(one.waiting_since) > LONG_WAIT_MS;
-  return el("time", { class: `wait waiting${long ? " long" : ""}`, datetime: one.waiting_since, title: `Waiting since ${dateAndTime(one.waiting_since)}` },
-    icon("clock"), el("span", { class: "hidden", text: "Waiting for " }), since(one.waiting_since));
+  return el("time", { class: `wait ${kind}`, datetime: one.waiting_since, title },
+    icon("clock"), el("span", { class: "hidden", text: "Waiting for " }), words);
 }

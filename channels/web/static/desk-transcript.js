@@ -1,32 +1,93 @@
 /**
- * The transcript in the middle of the desk: who said what, notes that no one can mistake for
- * replies, and the outcome of every line that went out.
+ * The transcript in the middle of the desk. It keeps to its end while the operator reads there, and
+ * stays where it is when they read further up.
  */
 
-import { byId, el, icon, reconcile } from "./dom.js";
-import { messageBody } from "./messages.js";
-import { dateAndTime, dayName, timeOfDay } from "./times.js";
+import { Editors } from "./desk-edit.js";
+import { FileLists } from "./desk-files.js";
+import { fillMessage } from "./desk-message.js";
+import { confirmDialog } from "./dialog.js";
+import { byId, el, reconcile } from "./dom.js";
+import { dayName } from "./times.js";
 
 const NEAR_END_PX = 140;
-const OUTCOMES = {
-  waiting: ["Sending…", "clock", "It is on its way to the customer."],
-  delivered: ["Delivered", "check", "The customer's channel has taken it."],
-  bounced: ["Bounced", "alert", "The customer's mail server sent it back."],
-  refused: ["Refused", "alert", "The customer's channel did not accept it."],
-  failed: ["Failed", "alert", "It was not sent, and is not tried again."],
-  superseded: ["Not sent: superseded", "alert", "The case changed before it could go out."],
-  partial: ["Partly delivered", "alert", "Some parts arrived and some did not."],
-  unknown: ["Unknown", "question", "It may or may not have arrived: nobody answered."],
-};
 
-/** @param {Object} one a case in detail form @param {{jump: boolean}} options jump to its end, because it was just opened */
-export function showTranscript(one, { jump }) {
-  const box = byId("transcript-scroller");
-  const stick = jump || box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
-  if (jump) byId("transcript").replaceChildren();
-  reconcile(byId("transcript"), withDays(one.messages ?? []), (item) => item.key, () => el("div"), (node, item) => fill(node, item, one));
-  if (stick) box.scrollTop = box.scrollHeight;
+export class Transcript {
+  #scroller = byId("transcript-scroller");
+  #box = byId("transcript");
+  #case = null;
+  #atEnd = true;
+
+  /**
+   * @param {import("./desk-deeds.js").Deeds} deeds
+   * @param {(caseId: string, fileId: string) => Promise<Blob>} fetchFile
+   */
+  constructor(deeds, fetchFile) {
+    this.deeds = deeds;
+    this.files = new FileLists(fetchFile);
+    this.editors = new Editors((message, text) => deeds.send(this.#case.id, { action: "edit", message, text }), () => this.show(this.#case));
+    this.#scroller.addEventListener("scroll", () => { this.#atEnd = this.#nearEnd(); }, { passive: true });
+    new ResizeObserver(() => { if (this.#atEnd) this.#toEnd(); }).observe(this.#scroller);
+  }
+
+  /** @param {Object} one a case in detail form @param {{jump?: boolean}} [options] jump to its end, because it was just opened */
+  show(one, { jump = false } = {}) {
+    this.#case = one;
+    if (jump) this.#box.replaceChildren();
+    reconcile(this.#box, withDays(one.messages ?? []), (item) => item.key, () => el("div"), (node, item) => this.#fill(node, item));
+    if (jump || this.#atEnd) this.#toEnd();
+  }
+
+  /** Forgets everything. */
+  clear() {
+    this.#box.replaceChildren();
+    this.files.clear();
+    this.editors.clear();
+  }
+
+  #nearEnd() {
+    return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight < NEAR_END_PX;
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#atEnd = true;
+  }
+
+  #fill(node, { day, message }) {
+    if (day) return fillDay(node, day);
+    const editor = message.actions?.includes("edit") ? this.editors.of(message.id) : null;
+    if (editor && node.contains(editor)) return;
+    const signature = JSON.stringify([message, this.#case.customer, message.survey && this.#case.survey, Boolean(editor)]);
+    if (node.signature === signature && !editor) return;
+    node.signature = signature;
+    const focused = node.contains(document.activeElement);
+    fillMessage(node, message, this.#case, { files: ({ files }) => this.files.list(this.#case.id, files), onAction: (action) => this.#act(action, message), editor });
+    if (focused && !node.contains(document.activeElement)) (node.querySelector("[data-message-action]") ?? this.#scroller).focus({ preventScroll: true });
+  }
+
+  async #act(action, message) {
+    const { id } = this.#case;
+    if (action === "edit") return this.#edit(message);
+    if (SURE[action] && !(await confirmDialog(SURE[action](message)))) return;
+    await this.deeds.press(id, { action, message: message.id });
+  }
+
+  #edit(message) {
+    this.editors.open(message);
+    this.show(this.#case);
+    this.editors.focus(message.id);
+  }
 }
+
+const SURE = {
+  withdraw: () => ({ title: "Withdraw this message?", text: "The customer no longer sees it where their channel allows that. They may have read it already.", yes: "Withdraw", grave: true }),
+  resend: ({ delivery }) => ({
+    title: "Send this again?",
+    text: delivery === "unknown" ? "It may have arrived the first time: then the customer reads it twice. “Check” asks their channel first." : "The customer gets what did not arrive.",
+    yes: "Send again",
+  }),
+};
 
 function withDays(messages) {
   const items = [];
@@ -40,36 +101,9 @@ function withDays(messages) {
   return items;
 }
 
-function fill(node, { day, message }, one) {
-  const signature = day ?? JSON.stringify([message.text, message.delivery, message.name, message.citations]);
-  if (node.signature === signature) return;
-  node.signature = signature;
-  if (day) return fillDay(node, day);
-  node.className = `entry ${message.author}`;
-  Object.assign(node.dataset, { messageId: message.id, author: message.author });
-  if (message.author === "system") node.replaceChildren(el("span", { dir: "auto", text: message.text }), " ", stamp(message));
-  else node.replaceChildren(head(message, one), el("div", { class: "entry-body" }, ...messageBody(message)), outcome(message) ?? "");
-}
-
 function fillDay(node, day) {
+  if (node.signature === day) return;
+  node.signature = day;
   node.className = "day";
   node.replaceChildren(el("span", { text: day }));
-}
-
-function head(message, one) {
-  const name = { customer: message.name || one.customer, bot: "Assistant", operator: message.name || "Operator", note: message.name || "Operator" }[message.author];
-  return el("header", { class: "entry-head" },
-    message.author === "note" && el("span", { class: "note-label" }, icon("lock"), "Internal note"),
-    el("span", { class: "author", dir: "auto", text: name }), stamp(message));
-}
-
-function stamp({ at }) {
-  return at ? el("time", { datetime: at, title: dateAndTime(at), text: timeOfDay(at) }) : "";
-}
-
-/** The outcome of what an operator sent; of the assistant's lines only what went wrong. */
-function outcome({ author, delivery }) {
-  if (!delivery || (author === "bot" && (delivery === "delivered" || delivery === "waiting"))) return null;
-  const [text, sign, title] = OUTCOMES[delivery] ?? [delivery, "question", ""];
-  return el("p", { class: "outcome", data: { delivery }, title }, icon(sign), el("span", { text }));
 }

@@ -1,0 +1,132 @@
+/**
+ * The files of messages in the transcript: name, size, what became of each, a small picture of
+ * images, and the way to get them. They are fetched with the operator's token, so a plain link
+ * would not do.
+ */
+
+import { draw, isPicture } from "./desk-image.js";
+import { deliveryWords } from "./desk-words.js";
+import { showDialog } from "./dialog.js";
+import { el, icon } from "./dom.js";
+import { sizeText } from "./messages.js";
+
+const THUMBNAIL = [208, 138];
+const KEPT = 30;
+const FREE_AFTER_MS = 60_000;
+
+export class FileLists {
+  #fetch;
+  #kept = new Map();
+  #seen;
+  #wanted = new WeakMap();
+
+  /** @param {(caseId: string, fileId: string) => Promise<Blob>} fetch */
+  constructor(fetch) {
+    this.#fetch = fetch;
+    this.#seen = new IntersectionObserver((entries) => entries.forEach((entry) => this.#cameNear(entry)), { rootMargin: "300px" });
+  }
+
+  /**
+   * @param {string} caseId
+   * @param {Array<Object>|undefined} files
+   * @returns {HTMLElement|null} their list, or null when there are none
+   */
+  list(caseId, files) {
+    if (!files?.length) return null;
+    return el("ul", { class: "files", "aria-label": "Files" }, ...files.map((file) => this.#item(caseId, file)));
+  }
+
+  /** Forgets what was fetched. */
+  clear() {
+    this.#kept.clear();
+  }
+
+  #item(caseId, file) {
+    const error = el("p", { class: "file-error", role: "alert", hidden: true });
+    const button = el("button", { type: "button", class: "file-button", title: `Download ${file.name}` },
+      icon(isPicture(file) ? "image" : "document"), el("span", { class: "file-name", dir: "auto", text: file.name || "File" }),
+      el("span", { class: "number", text: Number.isFinite(file.size) ? sizeText(file.size) : "" }), icon("download"), el("span", { class: "hidden", text: "Download" }));
+    button.addEventListener("click", () => this.#download(caseId, file, button, error));
+    const node = el("li", { class: "file", data: { fileId: file.id } }, button, outcome(file), error);
+    if (isPicture(file)) node.prepend(this.#thumbnail(caseId, file));
+    return node;
+  }
+
+  #thumbnail(caseId, file) {
+    const button = el("button", { type: "button", class: "thumbnail", "aria-label": `Show ${file.name}`, "aria-haspopup": "dialog" });
+    this.#wanted.set(button, async () => {
+      const canvas = await this.#picture(caseId, file, ...THUMBNAIL);
+      if (canvas) button.replaceChildren(canvas);
+      else button.hidden = true;
+    });
+    button.addEventListener("click", () => this.#show(caseId, file));
+    this.#seen.observe(button);
+    return button;
+  }
+
+  #cameNear({ isIntersecting, target }) {
+    if (!isIntersecting) return;
+    this.#seen.unobserve(target);
+    this.#wanted.get(target)?.();
+  }
+
+  async #picture(caseId, file, width, height) {
+    try {
+      return await draw(await this.#bytes(caseId, file), width, height);
+    } catch {
+      return null;
+    }
+  }
+
+  async #show(caseId, file) {
+    const canvas = await this.#picture(caseId, file, innerWidth * 0.9, innerHeight * 2);
+    if (!canvas) return;
+    const download = el("button", { type: "button", class: "button" }, icon("download"), "Download");
+    const error = el("p", { class: "file-error", role: "alert", hidden: true });
+    download.addEventListener("click", () => this.#download(caseId, file, download, error));
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", file.name);
+    showDialog({ title: file.name, class: "picture", id: "picture-dialog" }, canvas, error, el("div", { class: "dialog-actions" }, download));
+  }
+
+  async #download(caseId, file, button, error) {
+    if (button.getAttribute("aria-disabled") === "true") return;
+    button.setAttribute("aria-disabled", "true");
+    error.hidden = true;
+    try {
+      save(await this.#bytes(caseId, file), file.name);
+    } catch (problem) {
+      error.textContent = problem.message;
+      error.hidden = false;
+    } finally {
+      button.setAttribute("aria-disabled", "false");
+    }
+  }
+
+  /** The bytes of a file; the last few are kept, so a picture that is shown again is not fetched again. */
+  #bytes(caseId, file) {
+    const known = this.#kept.get(file.id);
+    if (known) return known;
+    const coming = this.#fetch(caseId, file.id);
+    this.#kept.set(file.id, coming);
+    coming.catch(() => this.#kept.delete(file.id));
+    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value);
+    return coming;
+  }
+}
+
+/** Hands bytes to the browser's own download. What customers sent is never opened as a page. */
+function save(blob, name) {
+  const address = URL.createObjectURL(new Blob([blob], { type: "application/octet-stream" }));
+  const link = el("a", { href: address, download: name || "file", hidden: true });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), FREE_AFTER_MS);
+}
+
+function outcome({ delivery, error }) {
+  if (!delivery) return null;
+  const [text, sign, title] = deliveryWords(delivery);
+  return el("p", { class: "outcome", data: { delivery }, title }, icon(sign), el("span", { dir: "auto", text: error ? `${text}: ${error}` : text }));
+}
