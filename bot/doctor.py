@@ -1,16 +1,18 @@
 """`threadline doctor`: what is configured, what works, what does not, and the fix for it."""
 
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.bootstrap import make_provider, open_database
+from bot.bootstrap import load_subjects, make_provider, open_database
 from bot.home import Home
 from bot.settings import SAMPLE_KB, Settings
 from core.agent.providers import ping
 from core.desk import Operator
 from core.errors import SetupError, ThreadlineError
+from core.policy import WEB_DESK
 from core.store.migrations import current, newest
 from core.store.store import Store
 from kb.documents import SourceError
@@ -44,6 +46,9 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
     yield await _embeddings(settings)
     yield _sources(settings)
     yield await _model(settings)
+    yield _desk(settings)
+    yield _hours(settings)
+    yield _subjects(settings)
     for name, variables in _CHANNELS.items():
         yield Check(name, "off", "not part of this version yet", f"Later: {variables}")
 
@@ -136,3 +141,31 @@ async def _model(settings: Settings) -> Check:
         await provider.close()
     fix = "Check the key, the address and the model's name."
     return Check("language model", "broken", problem, fix) if problem else Check("language model", "ok", provider.name)
+
+
+def _desk(settings: Settings) -> Check:
+    """The desks that are named must be there; so far the web desk is."""
+    missing = [desk for desk in (settings.desk, settings.second_desk) if desk not in {"", WEB_DESK}]
+    if missing:
+        return Check("desk", "broken", f"{', '.join(missing)} is not set up here", "Set DESK=web until it is.")
+    return Check("desk", "ok", "the web desk")
+
+
+def _hours(settings: Settings) -> Check:
+    hours, now = settings.policy.hours, time.time()
+    if hours.always:
+        fix = "Set DESK_HOURS, so that customers hear when a person answers."
+        return Check("desk hours", "off", "around the clock", fix)
+    opening = hours.opens_at(now)
+    if opening is None:
+        return Check("desk hours", "broken", "the desk never opens", "Correct DESK_HOURS and DESK_HOLIDAYS.")
+    state = "open now" if hours.is_open(now) else f"closed, opens {opening:%A %Y-%m-%d %H:%M %Z}"
+    return Check("desk hours", "ok", f"{settings.desk_hours or 'always'}, {settings.desk_time_zone}: {state}")
+
+
+def _subjects(settings: Settings) -> Check:
+    try:
+        subjects = load_subjects(settings)
+    except SetupError as error:
+        return Check("subjects", "broken", str(error), "Start from core/subjects.toml.")
+    return Check("subjects", "ok", f"go to people at once: {', '.join(subject.name for subject in subjects)}")

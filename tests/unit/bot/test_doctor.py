@@ -39,11 +39,27 @@ async def test_a_fresh_installation_is_well_and_says_what_is_off(home: Path, fre
         "database": "ok",
         "knowledge base": "ok",
         "language model": "off",
+        "desk": "ok",
+        "desk hours": "off",
+        "subjects": "ok",
         "slack": "off",
         "teams": "off",
         "email": "off",
     }
     assert "OPENAI_API_KEY" in found["language model"].fix
+
+
+async def test_the_doctor_says_when_the_desk_opens_and_what_goes_to_people(home: Path, free_port: int) -> None:
+    found = await checks(home, http_port=free_port, desk_hours="Mon-Sun 0-24", desk_holidays="01-01")
+    assert "open" in found["desk hours"].found
+    assert "legal" in found["subjects"].found
+
+
+async def test_the_doctor_finds_a_desk_that_is_not_there_or_never_opens(home: Path, free_port: int) -> None:
+    found = await checks(home, http_port=free_port, desk="slack:C1", desk_hours="closed")
+    assert (found["desk"].state, found["desk hours"].state) == ("broken", "broken")
+    assert found["desk"].fix
+    assert found["desk hours"].fix
 
 
 async def test_everything_broken_has_a_fix(home: Path, tmp_path: Path, free_port: int) -> None:

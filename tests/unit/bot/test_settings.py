@@ -62,7 +62,7 @@ def test_one_error_lists_everything_that_is_wrong(monkeypatch: pytest.MonkeyPatc
         "OPENAI_BASE_URL": "ftp://hunter2@models",
         "OPENAI_API": "telepathy",
         "ANSWER_CAUTION": "bold",
-        "DESK": "slack:C123",
+        "DESK": "pigeon",
         "QUIET_SECONDS": "-1",
         "RUN_SECONDS": "soon",
         "LOG_LEVEL": "loud",
