@@ -26,6 +26,7 @@ from channels.web.desk import WebDesk
 from channels.web.identity import Identities
 from channels.web.limits import RateLimit
 from channels.web.pages import Pages
+from core import language
 from core.agent.assistant import Assistant
 from core.agent.providers import ModelSettings, Provider, extractive, load_instructions, openai_provider
 from core.bell import Bell
@@ -93,6 +94,7 @@ class Threadline:
         await migrate(self.store.database)
         if self.store.database.is_sqlite:
             await self.store.forget_leases()  # HOME is ours alone: whoever held one is dead
+        warming = asyncio.create_task(asyncio.to_thread(language.detect, "This loads the statistics."))
         loading = asyncio.create_task(self.readiness.load())
         loading.add_done_callback(_report)
         working = asyncio.create_task(self.worker.run())
@@ -101,9 +103,9 @@ class Threadline:
             yield
         finally:
             scheduler.shutdown(wait=False)
-            for task in (working, loading):
+            for task in (working, loading, warming):
                 task.cancel()
-            await asyncio.gather(working, loading, return_exceptions=True)
+            await asyncio.gather(working, loading, warming, return_exceptions=True)
             await self.close()
 
     async def close(self) -> None:
@@ -224,12 +226,12 @@ def make_assistant(settings: Settings, knowledge: KnowledgeBase, provider: Provi
         related_floor=rank.related_floor(),
         seconds=settings.run_seconds,
         drafting=load_instructions(settings.company, "drafting"),
-        subjects=_subjects(settings),
+        subjects=load_subjects(settings),
         most_answers=settings.conversation_answers,
     )
 
 
-def _subjects(settings: Settings) -> Subjects:
+def load_subjects(settings: Settings) -> Subjects:
     """Return the subjects that always go to people: the owner's list, or the packaged one. Raises `SetupError`."""
     if settings.sensitive_subjects is None:
         return Subjects.packaged()

@@ -34,7 +34,7 @@ def hand_off(thread: Thread, result: RunResult, run: RunId | None, moment: Momen
     broken_off = Post(Author.BOT, result.text, citations=result.citations, run=run)
     spoken = (broken_off,) if result.text else ()
     line = _LINES.get(result.reason, Line.HANDED_OFF) if result.reason else Line.HANDED_OFF
-    told = Post(Author.SYSTEM, f"{wording.text(line, thread.language)} {person_when(thread, moment)}".strip())
+    told = Post(Author.SYSTEM, _together(wording.text(line, thread.language), person_when(thread, moment)))
     thread = replace(
         thread,
         owner=DESK,
@@ -69,7 +69,7 @@ def reopen(thread: Thread, resolved: Resolved, moment: Moment) -> Decision:
     """
     silence = (SupersedeRun(thread.run.id),) if thread.run else ()
     said = wording.text(Line.REOPENED, thread.language, operator=resolved.name)
-    line = Post(Author.SYSTEM, f"{said} {person_when(thread, moment)}".strip())
+    line = Post(Author.SYSTEM, _together(said, person_when(thread, moment)))
     thread = replace(
         thread,
         owner=Owner(OwnerKind.OPERATOR, resolved.operator),
@@ -82,3 +82,9 @@ def reopen(thread: Thread, resolved: Resolved, moment: Moment) -> Decision:
     )
     card = ShowCard(resolved.case)
     return Decision(thread, (*silence, SupersedeSends(), ReopenCase(resolved.case), line, card))
+
+
+def _together(*sentences: str) -> str:
+    """Join sentences; after a full-width stop there is no space."""
+    joined = " ".join(sentence for sentence in sentences if sentence)
+    return joined.replace("。 ", "。")

@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"[!-~]+")
 # A digit or a sign of paths, tags and code; 'a.b', 'f(x' or 'camelCase'; an abbreviation.
 _CODE = re.compile(r"[\d_\\/=<>{}\[\]#$%^*|~@]|[a-zA-Z)][.:(][a-zA-Z]|[a-z][A-Z]|\b[A-Z]{2,}\b")
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
-_MARKS = " \t\n.,:;!?'\"()-…¡¿。、！？،؟।👋🙏🙂😊"
+_WORD = re.compile(r"[\w\u064b-\u0652\u0900-\u0963]+")  # with the vowel signs of Arabic and Hindi, which \w leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ _SCRIPTS = (
 
 # Messages of these words alone are too short for statistics, and many conversations begin with one.
 # A word of several languages ('hallo') stands with each: it tells only beside another ('hallo zusammen').
+# English has only those of the others' words that mean something in it, too; 'hello' and 'ok' are said in all.
 _SMALL_TALK = {
+    "en": "tag aide salve favor bom dia per u je mille",
     "es": "hola gracias muchas buenos días dias buenas tardes noches ayuda por favor",
     "fr": "bonjour bonsoir salut coucou merci beaucoup aide svp",
     "de": "hallo merci ciao guten tag morgen abend danke schön sehr vielen dank hilfe bitte moin zusammen servus",
@@ -99,7 +101,7 @@ def _prose(text: str) -> str:
 
 def _small_talk(text: str) -> str | None:
     """The one language whose small talk is all that `text` says."""
-    words = {word.strip(_MARKS) for word in text.lower().split()} - {""}
+    words = set(_WORD.findall(text.lower()))
     found = [language for language, known in _SMALL_TALK_WORDS.items() if words and words <= known]
     return found[0] if len(found) == 1 else None
 
