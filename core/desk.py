@@ -156,12 +156,13 @@ def _incomplete(event: OperatorDid) -> str | None:
 _A = {DeskAction.REPLY: "A reply", DeskAction.NOTE: "A note", DeskAction.EDIT: "A message"}
 
 _ALIKE = 0.6
-"""From this share of common characters on, a reply is the suggestion, edited (chosen by reading pairs)."""
+"""From this share of common words on, a reply is the suggestion, edited (chosen by reading pairs)."""
+_MOST_WORDS = 600
 
 
 def judge_draft(suggestion: str, sent: str) -> DraftFate:
-    """Return what became of a suggestion, compared with what was sent, in words and citation marks aside."""
-    theirs, ours = (" ".join(re.sub(r"\[\d+\]", "", text).split())[:4000] for text in (sent, suggestion))
+    """Return what became of a suggestion, compared by words with what was sent, citation marks aside."""
+    theirs, ours = (re.sub(r"\[\d+\]", "", text).split()[:_MOST_WORDS] for text in (sent, suggestion))
     if theirs == ours:
         return DraftFate.USED
     alike = SequenceMatcher(None, theirs, ours, autojunk=False)
