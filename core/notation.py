@@ -21,7 +21,7 @@ _CONTRACTION = re.compile(r"['’‘`´](?=(?:t|s|m|d|ve|re|ll)\b)")
 _ACCENT = re.compile(r"[\u0300-\u036f\u064b-\u065f\u0670\u0640]")  # Latin and Cyrillic accents, Arabic vowels, tatweel
 _ARABIC = str.maketrans("أإآىة", "ااايه")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
-_CLAUSE = re.compile(r"[.!?;:,\n…()\[\]\"“”«»。！？；：，、؟،؛।]+|\s[-–—]+\s")
+_CLAUSE = re.compile(r"(?:[!?;\n…()\[\]\"“”«»。！？；：，、؟،؛।]|(?<!\d)[.,:]|[.,:](?!\d))+|\s[-–—]+\s")
 _PIECE = re.compile(r"\{(\w+)\}(\??)|(\()|\)(\??)|(\|)|(\*)|([^\s(){}|*?]+)(\??)|(\S)")
 
 Lists = Mapping[str, Sequence[str]]
@@ -37,7 +37,10 @@ def edges(text: str) -> str:
 
 
 def clauses(text: str) -> list[str]:
-    """The edges of `text`, cut at punctuation, brackets, quotation marks and line ends; some may be empty."""
+    """The edges of `text`, cut at punctuation, brackets, quotation marks and line ends; some may be empty.
+
+    The point or comma of a number, as in 49.99, cuts nothing.
+    """
     return _CLAUSE.split(edges(text))
 
 

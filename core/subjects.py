@@ -104,7 +104,7 @@ class _Clause:
         """What the customer wrote where `match` was found in `said`."""
         first = self.said.count(" ", 0, match.start())
         last = self.said.count(" ", 0, match.end()) - 1
-        return self.text[self.places[first][0] : self.places[last][1]]
+        return self.text[self.places[first][0] : self.places[last][1]].strip("¡¿*_'‘’")
 
 
 @dataclass(frozen=True, slots=True)
