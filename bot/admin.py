@@ -18,6 +18,7 @@ from bot.work import ask
 from channels.web.access import Unauthorised, bearer
 from channels.web.parse import BadRequest, read_object, read_text
 from core.errors import TemporaryError
+from core.figures import Waiting
 
 MOST_FOUND = 100
 
@@ -54,7 +55,16 @@ class Admin:
         """Prometheus' page."""
         for table, count in (await self._threadline.store.backlog()).items():
             self._threadline.metrics.backlog.labels(table).set(count)
+        await self._count_cases()
         return metrics_response(self._threadline.metrics.registry)
+
+    async def _count_cases(self) -> None:
+        cases = await self._threadline.store.cases.find("open")
+        waiting = Waiting.of(cases, self._threadline.clock(), self._threadline.settings.policy)
+        gauges = self._threadline.metrics.cases
+        for state, count in (("open", waiting.open), ("unclaimed", waiting.unclaimed), ("overdue", waiting.overdue)):
+            gauges.labels(state).set(count)
+        self._threadline.metrics.unreachable.set(sum(bool(case.desk_error) for case in cases))
 
     def _check(self, request: web.Request) -> None:
         if not self.key or not hmac.compare_digest(bearer(request).encode(), self.key.encode()):

@@ -41,6 +41,10 @@ class Metrics:
         self.runs = Counter("threadline_runs", "Agent runs ended", ["outcome"], registry=self.registry)
         self.deliveries = Counter("threadline_deliveries", "Parts finished", ["outcome"], registry=self.registry)
         self.run_seconds = Histogram("threadline_run_seconds", "Time of an agent run", registry=self.registry)
+        self.cases = Gauge("threadline_cases", "Open cases", ["state"], registry=self.registry)
+        self.unreachable = Gauge(
+            "threadline_cases_not_posted", "Open cases whose desk can't be reached", registry=self.registry
+        )
         self.backlog = Gauge("threadline_backlog", "Rows that wait", ["table"], registry=self.registry)
         self.beat = Gauge(
             "threadline_worker_beat_seconds", "When the worker last looked", ["loop"], registry=self.registry
