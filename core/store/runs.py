@@ -17,10 +17,10 @@ from core.store import facts, leases, threads
 from core.store.codec import dump_result, load_result
 from core.store.engine import Database
 from core.store.leases import Lease
+from core.store.outbox import close_stream
 from core.store.schema import deliveries, runs
 from core.store.schema import threads as threads_table
 from core.store.transcript import read_messages
-from core.store.writer import close_stream
 from core.turn import Turn
 
 DRAFT = "draft"
