@@ -20,7 +20,6 @@ from core.effects import (
     Remind,
     SaveDraft,
     ShowCard,
-    StartRun,
     SupersedeRun,
     SupersedeSends,
 )
@@ -42,12 +41,11 @@ from core.events import (
     RunResult,
 )
 from core.handoff import hand_off, reopen
-from core.ids import RunId, new_id
 from core.messages import Author, IgnoredBecause, Rating
-from core.operating import operator_did
+from core.operating import operator_did, start_run
 from core.phrases import is_thanks
 from core.policy import Moment
-from core.thread import DESK, ActiveRun, OwnerKind, Resolved, Thread
+from core.thread import DESK, OwnerKind, Resolved, Thread
 from core.wording import Line
 
 
@@ -91,7 +89,7 @@ def _customer_said(thread: Thread, event: CustomerSaid, moment: Moment) -> Decis
         return _before(said, reopen(thread, thread.resolved, moment))
     if thread.run and thread.run.speaking:
         return Decision(thread, (said,))  # its end starts the next run
-    return _before(said, _start_run(thread))
+    return _before(said, start_run(thread))
 
 
 def _heard(thread: Thread, event: CustomerSaid) -> Thread:
@@ -120,14 +118,6 @@ def _card(thread: Thread) -> tuple[ShowCard, ...]:
     return (ShowCard(thread.case),) if thread.case else ()
 
 
-def _start_run(thread: Thread) -> Decision:
-    """Have all that is unanswered answered by a new run; one under way no longer counts."""
-    restart = (SupersedeRun(thread.run.id),) if thread.run else ()
-    run = RunId(new_id("r"))
-    active = ActiveRun(run, seen_up_to=thread.asked_up_to)
-    return Decision(replace(thread, run=active), (*restart, StartRun(run, active.seen_up_to)))
-
-
 def _customer_changed(thread: Thread, event: CustomerChanged) -> Decision:
     """Show the change at the desk; an answer that is still to come takes it into account."""
     if not event.seq:
@@ -136,7 +126,7 @@ def _customer_changed(thread: Thread, event: CustomerChanged) -> Decision:
     unanswered = thread.owner.kind is OwnerKind.BOT and event.seq > thread.turn_over_up_to
     if not unanswered or (thread.run and thread.run.speaking):
         return Decision(thread, (amend, *_card(thread)))
-    decision = _start_run(thread)
+    decision = start_run(thread)
     return replace(decision, effects=(amend, *decision.effects))
 
 
@@ -157,10 +147,11 @@ def _run_ended(thread: Thread, event: RunEnded, moment: Moment) -> Decision:
         return hand_off(thread, result, run.id, moment)
     answer = Post(Author.BOT, result.text, citations=result.citations, run=run.id)
     effects: tuple[Effect, ...] = (*(Remember(fact) for fact in result.facts), answer)
-    thread = replace(thread, last_seq=thread.last_seq + 1, turn_over_up_to=run.seen_up_to)
-    if thread.asked_up_to <= run.seen_up_to:
+    seen = run.seen_up_to
+    thread = replace(thread, last_seq=thread.last_seq + 1, turn_over_up_to=seen, answered_up_to=seen)
+    if thread.asked_up_to <= seen:
         return Decision(thread, effects)
-    decision = _start_run(thread)
+    decision = start_run(thread)
     return replace(decision, effects=(*effects, *decision.effects))
 
 

@@ -44,6 +44,7 @@ def hand_off(thread: Thread, result: RunResult, run: RunId | None, moment: Momen
         resolved=None,
         last_seq=thread.last_seq + len(spoken) + 1,
         turn_over_up_to=thread.asked_up_to,
+        answered_up_to=thread.asked_up_to,
     )
     facts = (Remember(fact) for fact in result.facts)
     draft = StartDraft(RunId(new_id("r")), case)

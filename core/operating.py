@@ -17,6 +17,7 @@ from core.effects import (
     Resend,
     ShowCard,
     StartDraft,
+    StartRun,
     SupersedeRun,
     SupersedeSends,
 )
@@ -25,7 +26,7 @@ from core.events import OperatorDid
 from core.ids import OperatorId, RunId, new_id
 from core.messages import Author, DeskAction, Resolution
 from core.policy import Moment
-from core.thread import BOT, DESK, Owner, OwnerKind, Resolved, Thread
+from core.thread import BOT, DESK, ActiveRun, Owner, OwnerKind, Resolved, Thread
 from core.wording import Line
 
 _SURVEYED = frozenset({Resolution.SOLVED, Resolution.UNSOLVED})
@@ -68,8 +69,7 @@ def _allowed(thread: Thread, event: OperatorDid, moment: Moment) -> Decision:
         case DeskAction.RESOLVE:
             return _resolve(thread, event, moment)
         case DeskAction.HAND_BACK:
-            line = wording.text(Line.HANDED_BACK, thread.language, operator=event.name)
-            return _close(thread, event, line, "handed_back")
+            return _hand_back(thread, event)
         case DeskAction.REOPEN:
             return _reopen(thread, event)
         case DeskAction.EDIT | DeskAction.WITHDRAW | DeskAction.CHECK | DeskAction.RESEND:
@@ -101,6 +101,8 @@ def _write(thread: Thread, event: OperatorDid) -> Decision:
         files=event.files,
         desk=event.desk,
     )
+    if reply:
+        thread = replace(thread, answered_up_to=thread.asked_up_to)
     judged = (JudgeDraft(event.case, event.text),) if reply and event.text.strip() else ()
     thread = replace(thread, last_seq=thread.last_seq + 1)
     return Decision(thread, (post, *judged, ShowCard(event.case)))
@@ -141,11 +143,30 @@ def _close(thread: Thread, event: OperatorDid, line: str, outcome: str) -> Decis
     return Decision(thread, (*decision.effects, closed))
 
 
+def _hand_back(thread: Thread, event: OperatorDid) -> Decision:
+    """Give the thread to the assistant, which answers what the customer wrote meanwhile and no person did."""
+    line = wording.text(Line.HANDED_BACK, thread.language, operator=event.name)
+    decision = _close(thread, event, line, "handed_back")
+    if thread.asked_up_to <= thread.answered_up_to:
+        return decision
+    run = start_run(decision.thread)
+    return Decision(run.thread, (*decision.effects, *run.effects))
+
+
+def start_run(thread: Thread) -> Decision:
+    """Have all that is unanswered answered by a new run; one under way no longer counts."""
+    restart = (SupersedeRun(thread.run.id),) if thread.run else ()
+    run = RunId(new_id("r"))
+    active = ActiveRun(run, seen_up_to=thread.asked_up_to)
+    return Decision(replace(thread, run=active), (*restart, StartRun(run, active.seen_up_to)))
+
+
 def _resolve(thread: Thread, event: OperatorDid, moment: Moment) -> Decision:
     """Close the case; the customer may write again to the same person, and is asked once how it went."""
     line = wording.text(Line.RESOLVED, thread.language, operator=event.name)
     decision = _close(thread, event, line, event.outcome.value)
     thread = replace(decision.thread, resolved=Resolved(event.case, event.operator, event.name, moment.at))
+    thread = replace(thread, answered_up_to=thread.asked_up_to)
     if event.outcome not in _SURVEYED or thread.surveyed == event.case or not moment.policy.survey:
         return replace(decision, thread=thread)
     question = Post(Author.SYSTEM, wording.text(Line.SURVEY, thread.language), survey=event.case)

@@ -68,7 +68,8 @@ class Thread:
     """One customer conversation.
 
     `last_seq` numbers the last message, `asked_up_to` the customer's last one, and `turn_over_up_to`
-    the last customer message that has had its answer or its reason for none. `case` is the open case,
+    the last customer message that has had its answer or its reason for none; `answered_up_to` the last that
+    the bot, a person or a handover answered: what lies behind it waits for words. `case` is the open case,
     `surveyed` the last one whose survey was sent. `language` is what the customer writes in ('' unknown);
     `verified` says that the customer's own site vouched for who they are.
     """
@@ -84,6 +85,7 @@ class Thread:
     last_seq: int = 0
     asked_up_to: int = 0
     turn_over_up_to: int = 0
+    answered_up_to: int = 0
     run: ActiveRun | None = None
     case: CaseId | None = None
     resolved: Resolved | None = None

@@ -117,12 +117,12 @@ class _Run:
         ruled = rules.handoff(self._turn, self._assistant.subjects, self._assistant.most_answers)
         if ruled is None:
             return
-        self._question = drafting.what_was_asked(self._turn) or self._turn.question
-        self._notebook.trace.append(TraceStep(f"Rule: {ruled.reason.value.replace('_', ' ')}", ruled.detail))
-        if self._question.strip():
+        asked = drafting.what_was_asked(self._turn)
+        self._question = asked or self._turn.question
+        self._notebook.trace.append(TraceStep("Followed a rule", f"{ruled.reason.sentence} {ruled.detail}".strip()))
+        if asked:
             try:
-                found = await self._assistant.knowledge.search(self._question, k=5)
-                self._notebook.found(self._question, found)
+                self._notebook.found(asked, await self._assistant.knowledge.search(asked, k=5))
             except TemporaryError as away:
                 self._notebook.trace.append(TraceStep("Searched the knowledge base", f"It is away: {away}"))
         raise _HandOff(ruled.reason, ruled.detail)

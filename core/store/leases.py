@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    literal_column,
     or_,
     select,
     update,
@@ -78,7 +79,12 @@ class Claim:
         lane_is_busy = exists().where(
             earlier.c.lane == table.c.lane, earlier.c.n < table.c.n, earlier.c.state == WAITING
         )
-        followed = exists().where(later.c.lane == table.c.lane, later.c.n > table.c.n, later.c.state == WAITING)
+        mine = f"{table.name}."  # for SQLite the names of columns would stand bare in RETURNING, and mean `later`'s own
+        followed = exists().where(
+            later.c.lane == literal_column(f"{mine}lane"),
+            later.c.n > literal_column(f"{mine}n"),
+            later.c.state == WAITING,
+        )
         head = (
             select(table.c.n)
             .select_from(table.join(*join) if join else table)

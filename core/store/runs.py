@@ -55,7 +55,7 @@ class Runs:
         seen = [
             m for m in said if m.for_customer and (m.author is not Author.CUSTOMER or m.seq <= lease.row.seen_up_to)
         ]
-        seen.sort(key=lambda m: m.author is Author.CUSTOMER and m.seq > thread.turn_over_up_to)
+        seen.sort(key=lambda m: m.author is Author.CUSTOMER and m.seq > thread.answered_up_to)
         return Turn(thread, tuple(seen), tuple(known), lease.row.hint)
 
     async def heartbeat(self, lease: Lease, now: float) -> None:

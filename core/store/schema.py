@@ -75,6 +75,7 @@ threads = Table(
     Column("last_seq", Integer, nullable=False),
     Column("asked_up_to", Integer, nullable=False),
     Column("turn_over_up_to", Integer, nullable=False),
+    Column("answered_up_to", Integer, nullable=False, server_default="0"),
     Column("run_id", ID),
     Column("run_seen_up_to", Integer),
     Column("run_speaking", Boolean, nullable=False),

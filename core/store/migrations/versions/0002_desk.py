@@ -14,6 +14,7 @@ def upgrade() -> None:
     """Add what the desk needs; nothing that is there is changed in meaning."""
     _add_columns()
     op.execute("UPDATE runs SET thread_id = lane")
+    op.execute("UPDATE threads SET answered_up_to = turn_over_up_to")
     with op.batch_alter_table("deliveries") as deliveries:  # a digest belongs to no thread
         deliveries.alter_column("thread_id", existing_type=_ID, nullable=True)
     op.create_index("ix_receipts_message_id", "receipts", ["message_id"], unique=False)
@@ -28,6 +29,7 @@ def _add_columns() -> None:
             sa.Column("customer_name", _NAME, server_default="", nullable=False),
             sa.Column("verified", sa.Boolean(), server_default=sa.false(), nullable=False),
             sa.Column("language", sa.String(length=8), server_default="", nullable=False),
+            sa.Column("answered_up_to", sa.Integer(), server_default="0", nullable=False),
             sa.Column("resolved_case", _ID, nullable=True),
             sa.Column("resolved_by", _ID, nullable=True),
             sa.Column("resolved_name", _NAME, server_default="", nullable=False),
