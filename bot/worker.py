@@ -208,7 +208,7 @@ class Worker:
             await self._end_draft(lease, await assistant.draft(turn))
             return
         channel = self._sender.channels.get(turn.thread.key.channel)
-        voice = _RunVoice(self._store, lease, turn.thread, channel, self._clock)
+        voice = _RunVoice(self._store, self._bell, lease, turn.thread, channel, self._clock)
         with self._metrics.run_seconds.time():
             try:
                 result = await assistant.answer(turn, voice)
@@ -259,8 +259,11 @@ class Worker:
 class _RunVoice:
     """How one run speaks: its stream's row is committed before the first words flow, and checked before more."""
 
-    def __init__(self, store: Store, lease: Lease, thread: Thread, channel: Channel | None, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, bell: Bell, lease: Lease, thread: Thread, channel: Channel | None, clock: Clock
+    ) -> None:
         self._store = store
+        self._bell = bell
         self._lease = lease
         self._thread = thread
         self._channel = channel
@@ -274,12 +277,16 @@ class _RunVoice:
         if not isinstance(self._channel, Streams):
             await self.check()
             return
-        if not self._open:
-            await self._store.runs.open_stream(self._lease, self._clock())
-            self._open = True
-        else:
-            await self.check()
-        await self._channel.stream(self._thread, text)
+        await self._store.runs.speak(self._lease, self._clock())
+        self._open = True
+        try:
+            await self._channel.stream(self._thread, text)
+        finally:
+            await asyncio.shield(self._spoken())
+
+    async def _spoken(self) -> None:
+        await self._store.runs.spoken(self._lease)
+        self._bell.ring(self._thread.id)
 
     async def cut_off(self) -> None:
         """End an open stream without a message: the run no longer counts."""

@@ -231,14 +231,13 @@ class Deliveries:
             await leases.retry(connection, lease, at, error)
 
     async def on_its_way(self, thread: ThreadId, now: float) -> bool:
-        """Whether a bot's line of an earlier owner is being sent at this moment."""
+        """Whether a line of the bot, or a piece of its stream, is being sent under an earlier owner at this moment."""
         query = (
             select(deliveries.c.id)
             .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
             .where(
                 deliveries.c.thread_id == thread,
-                deliveries.c.state == leases.WAITING,
-                deliveries.c.kind != "stream",
+                or_(deliveries.c.state == leases.WAITING, deliveries.c.kind == PartKind.STREAM.value),
                 deliveries.c.fenced.is_(True),
                 deliveries.c.epoch != threads_table.c.epoch,
                 deliveries.c.lease_until > now,

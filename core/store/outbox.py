@@ -27,7 +27,7 @@ async def close_stream(connection: AsyncConnection, run: RunId, now: float) -> N
     await connection.execute(
         update(deliveries)
         .where(deliveries.c.key == f"stream:{run}", deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
-        .values(state="partial", finished_at=now, lease_until=None)
+        .values(state="partial", finished_at=now)  # a piece on its way keeps its lease: takers-over wait for it
     )
 
 

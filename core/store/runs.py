@@ -4,7 +4,7 @@ A run's end goes through `decide` like any other event. If the run no longer cou
 kept on the row and nothing is sent.
 """
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.decision import Decision
@@ -29,6 +29,10 @@ _claim = leases.Claim(
     join=(threads_table, threads_table.c.id == runs.c.thread_id),
     where=(or_(runs.c.kind == DRAFT, threads_table.c.epoch == runs.c.epoch),),
 )
+
+
+def _stream_of(lease: Lease) -> ColumnElement[bool]:
+    return deliveries.c.key == f"stream:{lease.id}"
 
 
 class Runs:
@@ -82,22 +86,28 @@ class Runs:
         if mine is None:
             raise Superseded(f"run {lease.id} no longer counts")
 
-    async def open_stream(self, lease: Lease, now: float) -> None:
-        """Commit the stream's row before its first words flow. Raises `Superseded` if the run no longer counts."""
-        async with self._database.writing("runs.open_stream") as connection:
-            await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
+    async def speak(self, lease: Lease, now: float) -> None:
+        """Commit that a piece of the stream goes out, before it does. Raises `Superseded` if the run no longer counts.
+
+        The stream's row holds a lease until `spoken`: whoever takes the thread over waits for that piece.
+        """
+        async with self._database.writing("runs.speak") as connection:
+            thread = await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
             await self._check(connection, lease)
+            on_its_way = {"lease_until": now + leases.LEASE_SECONDS}
+            if thread.run and thread.run.speaking:
+                await connection.execute(update(deliveries).where(_stream_of(lease)).values(**on_its_way))
+                return
             await connection.execute(
-                update(threads_table).where(threads_table.c.id == lease.row.thread_id).values(run_speaking=True)
+                update(threads_table).where(threads_table.c.id == thread.id).values(run_speaking=True)
             )
-            key = f"stream:{lease.id}"
-            if await connection.scalar(select(deliveries.c.id).where(deliveries.c.key == key)):
+            if await connection.scalar(select(deliveries.c.id).where(_stream_of(lease))):
                 return  # an earlier holder of this run opened it; what it showed is replaced
             await connection.execute(
                 insert(deliveries).values(
                     id=new_id("d"),
                     lane=lease.row.lane,
-                    key=key,
+                    key=f"stream:{lease.id}",
                     kind="stream",
                     thread_id=lease.row.thread_id,
                     epoch=lease.row.epoch,
@@ -105,7 +115,15 @@ class Runs:
                     run_id=lease.id,
                     available_at=now,
                     created_at=now,
+                    **on_its_way,
                 )
+            )
+
+    async def spoken(self, lease: Lease) -> None:
+        """Commit that the piece has arrived, or never will."""
+        async with self._database.writing("runs.spoken") as connection:
+            await connection.execute(
+                update(deliveries).where(_stream_of(lease), deliveries.c.kind == "stream").values(lease_until=None)
             )
 
     async def finish(self, lease: Lease, result: RunResult, now: float) -> Decision:
