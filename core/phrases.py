@@ -36,6 +36,8 @@ def is_greeting(text: str) -> bool:
 
 def is_thanks(text: str) -> bool:
     """Whether `text` says thank you, or that all is well, in words or with a kind picture, and nothing else."""
+    if is_unhelpful(text):  # 'no me ha ayudado' holds words of thanks
+        return False
     return _whole("thanks", text) or (bool(text.strip(" \n.!")) and not text.strip(_NODS))
 
 

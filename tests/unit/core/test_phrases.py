@@ -1,4 +1,4 @@
-"""What the agent understands without a model: core/agent/phrases.py and its table."""
+"""What the agent understands without a model: core/phrases.py and its table."""
 
 import json
 import time
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.agent.phrases import (
+from core import phrases
+from core.phrases import (
     is_greeting,
     is_thanks,
     is_unhelpful,
@@ -444,3 +445,15 @@ def test_at_most_three_of_a_thousand_real_questions_are_taken_for_such_a_request
     ]
     mistaken = [query for query in other if wants_person(query)]
     assert len(mistaken) / len(other) <= 0.003, mistaken
+
+
+@pytest.mark.parametrize(
+    "text", ["No me ha ayudado", "That did not help either", "Das hat auch nicht geholfen", "Ça ne m'a pas aidé non plus"]
+)
+def test_no_help_is_never_taken_for_thanks(text: str) -> None:
+    assert (phrases.is_unhelpful(text), phrases.is_only_unhelpful(text), phrases.is_thanks(text)) == (True, True, False)
+
+
+def test_a_question_beside_the_complaint_is_still_a_question() -> None:
+    text = "That did not help. How long does delivery take to Scotland?"
+    assert (phrases.is_unhelpful(text), phrases.is_only_unhelpful(text)) == (True, False)
