@@ -131,11 +131,11 @@ class Operator:
         """Return one case in full."""
         return dict((await self.client.call("GET", f"/api/v1/desk/cases/{case}", token=self.token)).data)
 
-    async def act(self, case: str, action: str, text: str = "", *, key: str = "") -> Answer:
-        """Do something to a case."""
+    async def act(self, case: str, action: str, text: str = "", *, key: str = "", **more: str) -> Answer:
+        """Do something to a case; `more` are other fields of the action."""
         headers = {"Idempotency-Key": key} if key else {}
         path = f"/api/v1/desk/cases/{case}/actions"
-        body = {"action": action, "text": text}
+        body = {"action": action, "text": text, **more}
         return await self.client.call("POST", path, token=self.token, json=body, headers=headers)
 
 

@@ -28,7 +28,8 @@ class WebChannel:
         return Sent(platform_id=part.message.id if part.message else "")
 
     async def send_file(self, part: Part, content: Content) -> Sent:
-        """The file is stored with us already: tell the open pages to look."""
+        """The file is stored with us already, unless it is lost: tell the open pages to look."""
+        await content()
         return await self.send(part)
 
     async def edit(self, part: Part) -> Sent:

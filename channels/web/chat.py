@@ -17,7 +17,7 @@ from channels.web.uploads import read_body, send_file
 from core.bell import Bell
 from core.chat import Session, anonymous
 from core.ids import FileId, MessageId, new_id
-from core.messages import Author, InboundChange, InboundRating, Message
+from core.messages import InboundChange, InboundRating, Message
 from core.store.credentials import Kind
 from core.store.files import Files
 from core.store.inbox import Clock, Inbox
@@ -161,13 +161,17 @@ class Chat:
         session = await self._access.session(request)
         withdrawn = request.method == "DELETE"
         text = None if withdrawn else parse.read_text(await self._object(request))
-        thread = await self._store.find_thread(parse.session_key(session))
-        message = request.match_info["message"]
-        said = await self._store.messages(thread.id) if thread else []
-        if not any(m.id == message and m.author is Author.CUSTOMER for m in said):
+        event = await self._event(MessageId(request.match_info["message"]))
+        if not event.startswith(f"{session}:"):
             raise web.HTTPNotFound(text="There is no such message of yours.")
-        event = await self._store.receipts.event_of(MessageId(message))
         return await self._entered(session, parse.parse_change(session, event, text))
+
+    async def _event(self, message: MessageId) -> str:
+        """Return the id of the event that brought the message, which may not be decided yet; '' if none did."""
+        try:
+            return await self._store.receipts.event_of(message)
+        except LookupError:
+            return ""
 
     async def _object(self, request: web.Request) -> dict[str, Any]:
         return parse.read_object(await request.read())

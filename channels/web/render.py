@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from core.case import Case, Earlier
@@ -10,12 +11,14 @@ from core.delivery import Delivery, DeliveryState
 from core.desk import DraftFate, allowed, allowed_on
 from core.events import HandoffReason, OperatorDid
 from core.figures import Figures, Waiting
+from core.hours import Hours
 from core.ids import MessageId, OperatorId
 from core.messages import Author, DeskAction, File, Message, Rating, Resolution
 from core.policy import Policy
 from core.thread import OwnerKind, Thread
 
 Names = Mapping[OperatorId, str]
+_FARTHEST = 100 * 86_400.0  # seconds; a desk closed for longer has no time to name
 
 
 def at(seconds: float) -> str:
@@ -79,6 +82,7 @@ def case_line(case: Case, names: Names, now: float, policy: Policy) -> dict[str,
         "updated_at": at(case.updated_at),
         "waiting_since": at(case.waiting_since) if case.waiting_since else None,
         "overdue": case.overdue(now, policy),
+        "due_at": at(due) if (due := due_at(case, policy)) else None,
         "reminders": case.reminders,
         "desk": case.desk,
         "desk_error": case.desk_error,
@@ -87,6 +91,28 @@ def case_line(case: Case, names: Names, now: float, policy: Policy) -> dict[str,
         "times_reopened": case.times_reopened,
         "last_text": case.last.text[:200] if case.last else "",
     }
+
+
+def due_at(case: Case, policy: Policy) -> float | None:
+    """Return when an open case becomes, or became, overdue; None when nothing is waited for, or not for so long."""
+    unclaimed = case.thread.owner.kind is OwnerKind.DESK
+    since = case.unclaimed_since if unclaimed else case.waiting_since
+    patience = policy.unclaimed if unclaimed else policy.unanswered
+    return _over(policy.hours, since, patience) if case.is_open and since is not None and patience else None
+
+
+@lru_cache(maxsize=4096)
+def _over(hours: Hours, since: float, patience: float) -> float | None:
+    """Return when `patience` seconds of opening time are over, to the second; None when not within `_FARTHEST`."""
+    least, most = 0.0, patience
+    while hours.open_seconds(since, since + most) < patience:
+        least, most = most, 2 * most
+        if least > _FARTHEST:
+            return None
+    while most - least > 1 and not hours.always:
+        middle = (least + most) / 2
+        least, most = (middle, most) if hours.open_seconds(since, since + middle) < patience else (least, middle)
+    return since + most
 
 
 def customer_name(thread: Thread) -> str:

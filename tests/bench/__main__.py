@@ -3,8 +3,9 @@
 import asyncio
 
 from bot.telemetry import configure_logging
-from tests.bench import message
+from tests.bench import desk, message
 
 if __name__ == "__main__":
     configure_logging("error")
     asyncio.run(message.main())
+    asyncio.run(desk.main())

@@ -37,7 +37,7 @@ async def measure() -> dict[str, tuple[float, float]]:
     """Return the figures."""
     with TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        threadline = build(plain_settings(home.path), home)
+        threadline = build(plain_settings(home.path, conversation_answers=10_000), home)
         async with serving(threadline) as client:
             await threadline.readiness.assistant()
             chat = await client.chat()

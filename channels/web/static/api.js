@@ -78,15 +78,18 @@ export async function call(method, path, { token, body, key, timeLimit = TIME_LI
 
 async function read(response) {
   const text = await response.text();
-  const body = parse(text);
-  if (!response.ok) {
-    const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-    throw new ApiError(response.status, body, Number.isFinite(seconds) ? seconds : null);
-  }
-  return body ?? {};
+  if (!response.ok) throw refusal(response.status, text, response.headers.get("Retry-After"));
+  return parse(text) ?? {};
 }
 
-function parse(text) {
+/** @param {number} status @param {string} text the answer @param {string|null} retryAfter the header @returns {ApiError} */
+export function refusal(status, text, retryAfter) {
+  const seconds = Number.parseInt(retryAfter ?? "", 10);
+  return new ApiError(status, parse(text), Number.isFinite(seconds) ? seconds : null);
+}
+
+/** @param {string} text @returns {any} what the JSON says, or null where it is none */
+export function parse(text) {
   try {
     return JSON.parse(text);
   } catch {

@@ -9,9 +9,9 @@
 
 import { ApiError, newKey } from "./api.js";
 import { IdentityRefused, SessionLost } from "./chat-session.js";
-import { readable } from "./chat-upload.js";
 import { lasting } from "./memory.js";
 import { instant } from "./times.js";
+import { readable } from "./transfer.js";
 
 const STORED = "threadline.chat.outbox";
 const FIRST_WAIT_MS = 1_500;

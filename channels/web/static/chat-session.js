@@ -8,9 +8,8 @@
  */
 
 import { ApiError, call } from "./api.js";
-import { upload } from "./chat-upload.js";
 import { lasting } from "./memory.js";
-import { saveFile } from "./messages.js";
+import { fetchFile, saveFile, upload } from "./transfer.js";
 
 const STORED = "threadline.chat.session";
 const BASE = "/api/v1/chat";
@@ -97,7 +96,7 @@ export class Session {
    */
   send({ text, key, files, onProgress }) {
     if (!files?.length) return this.#call("POST", "messages", { body: { text }, key });
-    return this.#watched(() => upload(this.#path("messages"), { token: this.token, key, text, files, onProgress }));
+    return this.#watched(() => upload(this.#path("messages"), { token: this.token, key, fields: { text }, files, onProgress }));
   }
 
   /** @param {string|number|null} after the last message id seen */
@@ -143,8 +142,8 @@ export class Session {
   }
 
   /** @param {import("./messages.js").FileInfo} file saves it on the customer's device */
-  save(file) {
-    return saveFile(this.#path(`files/${encodeURIComponent(file.id)}`), this.token, file.name);
+  async save(file) {
+    saveFile(await fetchFile(this.#path(`files/${encodeURIComponent(file.id)}`), this.token), file.name);
   }
 
   #path(rest) {

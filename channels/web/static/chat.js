@@ -52,10 +52,9 @@ class ChatPage {
     this.#loadConfig();
     document.body.classList.toggle("embedded", this.host.embedded);
     byId("close-widget").hidden = !this.host.embedded;
-    if (!this.host.embedded) {
-      this.#begin(null, "");
-      this.#focusGently();
-    } else byId("composer").inert = true;
+    if (this.host.embedded) return;
+    this.#begin(null, "");
+    this.#focusGently();
   }
 
   #begin(identity, scope) {

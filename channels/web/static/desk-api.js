@@ -6,8 +6,8 @@
  */
 
 import { call, newKey } from "./api.js";
-import { fetchFile, upload } from "./desk-transfer.js";
 import { thisTab } from "./memory.js";
+import { fetchFile, upload } from "./transfer.js";
 
 const STORED = "threadline.desk.token";
 const BASE = "/api/v1/desk";

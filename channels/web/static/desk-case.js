@@ -9,7 +9,7 @@ import { Facts, verifiedBadge } from "./desk-facts.js";
 import { Suggestion } from "./desk-suggestion.js";
 import { showTold } from "./desk-told.js";
 import { Transcript } from "./desk-transcript.js";
-import { channelBadge, overdueFor, overdueWords } from "./desk-words.js";
+import { channelBadge, outcomeWords, overdueFor, overdueWords } from "./desk-words.js";
 import { append, byId, el, icon } from "./dom.js";
 import { since } from "./times.js";
 
@@ -145,8 +145,8 @@ export class OpenCase {
   }
 
   #stateText(one) {
-    if (one.state === "resolved") return one.outcome ? `resolved: ${one.outcome}` : "resolved";
+    if (one.state === "resolved") return one.outcome ? `resolved: ${outcomeWords(one.outcome)}` : "resolved";
     const who = this.#cases.isMine(one) ? "yours" : this.#cases.isUnclaimed(one) ? "unclaimed" : `with ${one.owner_name || "an operator"}`;
-    return one.waiting_since ? `${who}, waiting ${since(one.waiting_since)}` : who;
+    return one.waiting_since && !one.overdue ? `${who}, waiting ${since(one.waiting_since)}`.replace(" now", "") : who;
   }
 }

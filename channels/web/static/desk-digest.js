@@ -28,7 +28,7 @@ function content(day) {
       ["Longest wait now", duration(day.longest_wait_seconds) || "Nobody waits"],
       ["First answer, median", duration(day.first_answer_median_seconds) || "None yet"],
       ["Survey", survey.answers ? `${survey.average?.toFixed(1) ?? "?"} of 5 from ${survey.answers} ${survey.answers === 1 ? "answer" : "answers"}` : "No answers yet"],
-      ["Suggested replies", `${suggestions.used ?? 0} sent as they were, ${suggestions.edited ?? 0} edited, ${suggestions.ignored ?? 0} not used`],
+      ["Suggested replies", `${suggestions.used ?? 0} sent unchanged, ${suggestions.edited ?? 0} edited, ${suggestions.ignored ?? 0} not used`],
     ]),
     reasons(day.reasons ?? []),
   ];

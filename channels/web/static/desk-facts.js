@@ -6,11 +6,11 @@
 
 import { History, logList } from "./desk-history.js";
 import { surveyWords } from "./desk-message.js";
-import { channelName, deskName, languageName, overdueWords } from "./desk-words.js";
+import { channelName, deskName, languageName, outcomeWords, overdueWords } from "./desk-words.js";
 import { byId, el, icon, reconcile } from "./dom.js";
 import { renderMarkdown } from "./markdown.js";
 import { origin } from "./sources.js";
-import { dateAndTime, since } from "./times.js";
+import { ago, dateAndTime } from "./times.js";
 
 export class Facts {
   #box = byId("facts-body");
@@ -118,9 +118,9 @@ function trace(one) {
 }
 
 function factRows(one) {
-  const owner = one.state === "resolved" ? "Resolved" : one.owner === "desk" ? "Nobody yet" : one.owner_name || "An operator";
-  return [["Customer", one.customer, one.verified], ["Language", languageName(one.language)], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], ["With", owner],
-    ["Outcome", one.outcome], ["Opened", one.opened_at && `${dateAndTime(one.opened_at)} (${since(one.opened_at)})`],
+  const who = one.state === "resolved" ? ["Closed by", one.closed_by] : ["With", one.owner === "desk" ? "Nobody yet" : one.owner_name || "An operator"];
+  return [["Customer", one.customer, one.verified], ["Language", languageName(one.language)], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], who,
+    ["Outcome", outcomeWords(one.outcome)], ["Opened", one.opened_at && `${dateAndTime(one.opened_at)} (${ago(one.opened_at)})`],
     ["Reopened", one.times_reopened > 0 && (one.times_reopened === 1 ? "once" : `${one.times_reopened} times`)],
     ["Waiting since", one.waiting_since && dateAndTime(one.waiting_since)],
     [one.overdue ? "Overdue" : "Due", one.state === "open" && one.due_at && (one.overdue ? overdueWords(one) : dateAndTime(one.due_at))]];

@@ -9,10 +9,10 @@ import { deliveryWords } from "./desk-words.js";
 import { showDialog } from "./dialog.js";
 import { el, icon } from "./dom.js";
 import { sizeText } from "./messages.js";
+import { saveFile } from "./transfer.js";
 
 const THUMBNAIL = [208, 138];
 const KEPT = 30;
-const FREE_AFTER_MS = 60_000;
 
 export class FileLists {
   #fetch;
@@ -28,12 +28,12 @@ export class FileLists {
 
   /**
    * @param {string} caseId
-   * @param {Array<Object>|undefined} files
+   * @param {{files?: Array<Object>, delivery?: string|null}} message what became of a file is said where it differs from the message
    * @returns {HTMLElement|null} their list, or null when there are none
    */
-  list(caseId, files) {
+  list(caseId, { files, delivery }) {
     if (!files?.length) return null;
-    return el("ul", { class: "files", "aria-label": "Files" }, ...files.map((file) => this.#item(caseId, file)));
+    return el("ul", { class: "files", "aria-label": "Files" }, ...files.map((file) => this.#item(caseId, file, file.error || file.delivery !== delivery)));
   }
 
   /** Forgets what was fetched. */
@@ -41,13 +41,13 @@ export class FileLists {
     this.#kept.clear();
   }
 
-  #item(caseId, file) {
+  #item(caseId, file, apart) {
     const error = el("p", { class: "file-error", role: "alert", hidden: true });
     const button = el("button", { type: "button", class: "file-button", title: `Download ${file.name}` },
       icon(isPicture(file) ? "image" : "document"), el("span", { class: "file-name", dir: "auto", text: file.name || "File" }),
       el("span", { class: "number", text: Number.isFinite(file.size) ? sizeText(file.size) : "" }), icon("download"), el("span", { class: "hidden", text: "Download" }));
     button.addEventListener("click", () => this.#download(caseId, file, button, error));
-    const node = el("li", { class: "file", data: { fileId: file.id } }, button, outcome(file), error);
+    const node = el("li", { class: "file", data: { fileId: file.id } }, button, apart ? outcome(file) : null, error);
     if (isPicture(file)) node.prepend(this.#thumbnail(caseId, file));
     return node;
   }
@@ -94,7 +94,7 @@ export class FileLists {
     button.setAttribute("aria-disabled", "true");
     error.hidden = true;
     try {
-      save(await this.#bytes(caseId, file), file.name);
+      saveFile(await this.#bytes(caseId, file), file.name);
     } catch (problem) {
       error.textContent = problem.message;
       error.hidden = false;
@@ -113,16 +113,6 @@ export class FileLists {
     if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value);
     return coming;
   }
-}
-
-/** Hands bytes to the browser's own download. What customers sent is never opened as a page. */
-function save(blob, name) {
-  const address = URL.createObjectURL(new Blob([blob], { type: "application/octet-stream" }));
-  const link = el("a", { href: address, download: name || "file", hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), FREE_AFTER_MS);
 }
 
 function outcome({ delivery, error }) {

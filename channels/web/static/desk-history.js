@@ -4,9 +4,9 @@
  */
 
 import { plainMessage } from "./desk-message.js";
-import { channelBadge, deedWords } from "./desk-words.js";
+import { channelBadge, deedWords, outcomeWords } from "./desk-words.js";
 import { el } from "./dom.js";
-import { dateAndTime, since } from "./times.js";
+import { ago, dateAndTime } from "./times.js";
 
 export class History {
   #fetch;
@@ -51,8 +51,8 @@ export class History {
 }
 
 function facts({ last_at: at, messages, cases }) {
-  const about = (cases ?? []).map(({ number, outcome }) => (outcome ? `#${number} ${outcome}` : `#${number} open`));
-  return [`${since(at)} ago`.replace("now ago", "now"), messages === 1 ? "1 message" : `${messages} messages`, ...about].join(" · ");
+  const about = (cases ?? []).map(({ number, outcome }) => `#${number} ${outcome ? outcomeWords(outcome) : "open"}`);
+  return [ago(at), messages === 1 ? "1 message" : `${messages} messages`, ...about].join(" · ");
 }
 
 /** @param {Object} one a case in detail form @returns {Array<Node>|null} what operators did to it, newest last */

@@ -3,7 +3,7 @@
  */
 
 import { byId, el, icon, reconcile } from "./dom.js";
-import { channelBadge, overdueFor, overdueWords } from "./desk-words.js";
+import { channelBadge, outcomeWords, overdueFor, overdueWords } from "./desk-words.js";
 import { dateAndTime, instant, since } from "./times.js";
 
 const LONG_WAIT_MS = 15 * 60_000;
@@ -89,19 +89,19 @@ export class CaseList {
     if (one.id === this.selected) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
     node.dataset.overdue = one.overdue ?? "";
-    const signature = JSON.stringify([one.customer, one.last_text || one.summary, one.channel, one.reason_text, unread, this.#ownerWords(one), this.cases.hasDraft(one), clockWords(one), one.updated_at]);
+    const signature = JSON.stringify([one.customer, preview(one), one.channel, one.reason_text, unread, this.#ownerWords(one), this.cases.hasDraft(one), clockWords(one), one.updated_at]);
     if (button.signature === signature) return;
     button.signature = signature;
     button.replaceChildren(
       el("span", { class: "row-top" }, unread && el("span", { class: "unread" }, el("span", { class: "hidden", text: "New: " })),
         el("span", { class: "row-name", dir: "auto", text: one.customer }), waiting(one)),
-      el("span", { class: "row-text", dir: "auto", text: plainText(one.last_text || one.summary || "") }),
+      el("span", { class: "row-text", dir: "auto", text: plainText(preview(one)) }),
       el("span", { class: "row-foot" }, channelBadge(one), el("span", { class: "row-reason", dir: "auto", text: one.reason_text }),
         this.cases.hasDraft(one) && el("span", { class: "badge draft", text: "Draft" }), el("span", { class: "owner", dir: "auto", text: this.#ownerWords(one) })));
   }
 
   #ownerWords(one) {
-    if (one.state === "resolved") return one.outcome || "Resolved";
+    if (one.state === "resolved") return outcomeWords(one.outcome) || "Resolved";
     if (this.cases.isUnclaimed(one)) return "Unclaimed";
     return this.cases.isMine(one) ? "You" : one.owner_name || "Claimed";
   }
@@ -134,6 +134,12 @@ export class CaseList {
   }
 }
 
+/** What it is about, as long as nobody has it; then the last words. */
+function preview(one) {
+  const about = one.state === "open" && one.owner === "desk" && one.summary;
+  return about || one.last_text || one.summary || "";
+}
+
 /** One line of preview: without the marks of Markdown and citations. */
 function plainText(text) {
   return text.slice(0, 300).replace(/\*\*|`|\[\d{1,3}\]/g, "").replace(/\s+/g, " ");
@@ -142,7 +148,7 @@ function plainText(text) {
 /** What the clock of a row says: how long over the limit, how long waiting, or how long since the last word. */
 function clockWords(one) {
   if (one.state === "open" && one.overdue) return ["overdue", since(one.due_at)];
-  if (one.state === "open" && one.waiting_since) return [waitsLong(one) ? "waiting long" : "waiting", since(one.waiting_since)];
+  if (one.state === "open" && one.waiting_since) return [waitsLong(one) ? "waiting long" : "waiting", since(one.waiting_since).replace("now", "under 1 min")];
   return ["", since(one.updated_at)];
 }
 

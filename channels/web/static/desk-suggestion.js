@@ -60,7 +60,7 @@ export class Suggestion {
   /** Takes the text into the composer as a reply, to be changed there. */
   async use() {
     const { id } = this.#case ?? {};
-    const text = this.#text;
+    const text = this.#toSend;
     if (!text || this.#writing || !(await this.composer.putReply(text)) || this.#case?.id !== id) return;
     this.#putAside();
   }
@@ -74,6 +74,12 @@ export class Suggestion {
 
   get #text() {
     return this.#case?.suggestion?.text ?? "";
+  }
+
+  /** The text as the customer gets it: the sources stay at the desk, and so do the marks that point at them. */
+  get #toSend() {
+    const known = new Set((this.#case?.suggestion?.citations ?? []).map(({ index }) => String(index)));
+    return this.#text.replace(/[ \n]*\[(\d{1,3})\]/g, (mark, index) => (known.has(index) ? "" : mark)).trim();
   }
 
   get #writing() {
@@ -107,7 +113,7 @@ export class Suggestion {
     if (byId("suggestion-send").disabled) return;
     const { id } = this.#case;
     const text = this.#text;
-    if ((await this.deeds.press(id, { action: "reply", text })) && this.#case?.id === id && this.#text === text) this.#putAside();
+    if ((await this.deeds.press(id, { action: "reply", text: this.#toSend })) && this.#case?.id === id && this.#text === text) this.#putAside();
   }
 
   async #renew() {
@@ -131,7 +137,7 @@ export class Suggestion {
   #state() {
     const { fate } = this.#case.suggestion ?? {};
     if (this.#writing) return "writing…";
-    if (!this.#text) return "none yet";
+    if (!this.#text) return this.#case.suggestion ? "nothing in the knowledge base fits" : "none yet";
     if (fate) return FATES[fate] ?? fate;
     return "not sent";
   }

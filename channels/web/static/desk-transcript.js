@@ -62,7 +62,7 @@ export class Transcript {
     if (node.signature === signature && !editor) return;
     node.signature = signature;
     const focused = node.contains(document.activeElement);
-    fillMessage(node, message, this.#case, { files: ({ files }) => this.files.list(this.#case.id, files), onAction: (action) => this.#act(action, message), editor });
+    fillMessage(node, message, this.#case, { files: (said) => this.files.list(this.#case.id, said), onAction: (action) => this.#act(action, message), editor });
     if (focused && !node.contains(document.activeElement)) (node.querySelector("[data-message-action]") ?? this.#scroller).focus({ preventScroll: true });
   }
 

@@ -13,6 +13,9 @@ const DEEDS = {
   hand_back: "handed it back to the assistant", reopen: "reopened it", edit: "edited a message", withdraw: "withdrew a message",
   check: "checked a delivery", resend: "sent a message again",
 };
+const OUTCOMES = {
+  solved: "Solved", unsolved: "Could not be solved", no_reply: "Needs no answer", duplicate: "Duplicate", spam: "Spam", handed_back: "Handed back",
+};
 const DELIVERIES = {
   waiting: ["Sending…", "clock", "It is on its way to the customer."],
   delivered: ["Delivered", "check", "The customer's channel has taken it."],
@@ -58,6 +61,11 @@ export function overdueFor(one) {
 /** @param {Object} one an overdue case @returns {string} how long, and whose turn it is */
 export function overdueWords(one) {
   return [overdueFor(one), OVERDUE[one.overdue]].filter(Boolean).join(": ");
+}
+
+/** @param {string|null} outcome @returns {string} how a case ended */
+export function outcomeWords(outcome) {
+  return OUTCOMES[outcome] ?? (outcome ?? "").replaceAll("_", " ");
 }
 
 /** @param {string} delivery @returns {[string, string, string]} words, icon, explanation */

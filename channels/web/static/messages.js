@@ -10,7 +10,6 @@ import { citeMaker, sourceChips } from "./sources.js";
 
 const FOLD_AT_CHARACTERS = 1_800;
 const FORMATTED = new Set(["bot", "operator", "note"]);
-const LINK_LIVES_MS = 60_000;
 
 /** @typedef {{id?: string, name: string, size?: number, type?: string}} FileInfo */
 
@@ -86,20 +85,4 @@ export function sizeText(bytes) {
   if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
   if (bytes < 1023.5 * 1024) return `${Math.round(bytes / 1024)} KB`;
   return `${(bytes / 1024 ** 2).toLocaleString(undefined, { maximumFractionDigits: 1 })} MB`;
-}
-
-/**
- * Hands a file to the browser to be saved. It needs the token in a header, so a plain link can't do it.
- * @param {string} path of the server @param {string} token @param {string} name what to save it as
- * @throws {Error} when it can't be fetched
- */
-export async function saveFile(path, token, name) {
-  const answer = await fetch(path, { headers: { Authorization: `Bearer ${token}` }, cache: "no-store", credentials: "same-origin" });
-  if (!answer.ok) throw new Error(`The file can't be fetched (${answer.status}).`);
-  const address = URL.createObjectURL(await answer.blob());
-  const link = el("a", { href: address, download: name || "file", class: "hidden" });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), LINK_LIVES_MS);
 }

@@ -53,9 +53,15 @@ export function since(iso, now = Date.now()) {
   const minutes = Math.floor((now - instant(iso)) / 60_000);
   if (Number.isNaN(minutes)) return "";
   if (minutes < 1) return "now";
-  if (minutes < 60) return `${minutes} min`;
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h`;
-  return `${Math.floor(minutes / 1440)} d`;
+  if (minutes < 60) return `${minutes}\u00a0min`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)}\u00a0h`;
+  return `${Math.floor(minutes / 1440)}\u00a0d`;
+}
+
+/** @param {string} iso @returns {string} for example just now, 4 min ago */
+export function ago(iso) {
+  const passed = since(iso);
+  return passed === "now" ? "just now" : passed && `${passed}\u00a0ago`;
 }
 
 /**
