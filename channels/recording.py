@@ -6,22 +6,43 @@ Whole implementations of `channels.base`, for the contracts in `channels.testing
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from channels.base import Content, Sent
 from core.case import Case
 from core.delivery import Delivery, DeliveryState, Part
 from core.desk import RESENDABLE
+from core.errors import PermanentError
 from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadId, ThreadKey, new_id
-from core.messages import Author, DeskAction, DeskEvent, InboundChange, InboundMessage, Message, Resolution
+from core.inbound import Inbound
+from core.messages import (
+    Author,
+    DeskAction,
+    DeskEvent,
+    InboundChange,
+    InboundMessage,
+    InboundRating,
+    Message,
+    Resolution,
+)
 from core.store.files import Files
 from core.store.inbox import Inbox
+from core.store.receipts import REFUSED, Receipt
 from core.store.store import Store
 from core.thread import OwnerKind, Thread
 
 T = TypeVar("T")
 WITHIN = 15.0  # seconds a test waits for what must happen
+
+
+async def quiet(store: Store) -> None:
+    """Wait until nothing of the whole program is on its way: what has not come by now does not come."""
+
+    async def idle() -> bool:
+        return not any((await store.backlog()).values())
+
+    await until(idle)
 
 
 async def until(look: Callable[[], Awaitable[T | None]], seconds: float = WITHIN) -> T:
@@ -37,13 +58,18 @@ async def until(look: Callable[[], Awaitable[T | None]], seconds: float = WITHIN
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a customer has on the screen: a message, or a file of that name."""
+    """What a customer has on the screen: a message, or a file of that name.
+
+    `name` is the operator's whose name stands at it, `sources` are the titles below it.
+    """
 
     message: MessageId
     author: Author
     text: str
     file: str = ""
     content: bytes = b""
+    name: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass
@@ -51,7 +77,7 @@ class RecordingChannel:
     """A channel whose platform is a list. It can't tell a part it has from a new one, as most platforms can't.
 
     `fail` is raised, or returned, by the next sends, one each: an error, or a `Sent` that says otherwise.
-    `arrives_anyway`: what was returned as unknown did arrive.
+    `arrives_anyway`: what was returned as unknown did arrive. Nothing reaches the conversations in `blocked`.
     """
 
     name: str = "recording"
@@ -60,18 +86,19 @@ class RecordingChannel:
     growing: dict[str, list[str]] = field(default_factory=dict)
     fail: list[Exception | Sent] = field(default_factory=list)
     arrives_anyway: bool = False
+    blocked: set[str] = field(default_factory=set)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def send(self, part: Part) -> Sent:
         """Keep the message, or fail as told."""
         assert part.message
-        return self._keep(part, Received(part.message.id, part.message.author, part.message.text))
+        return self._keep(part, _shown(part.message))
 
     async def send_file(self, part: Part, content: Content) -> Sent:
         """Keep the file, or fail as told."""
         assert part.message
         assert part.file
-        kept = Received(part.message.id, part.message.author, "", part.file.name, await content())
+        kept = replace(_shown(part.message), text="", file=part.file.name, content=await content())
         return self._keep(part, kept)
 
     async def edit(self, part: Part) -> Sent:
@@ -80,8 +107,7 @@ class RecordingChannel:
         shown = self._of(part)
         for at, one in enumerate(shown):
             if one.message == part.message.id and not one.file:
-                changed = Received(one.message, one.author, part.message.text)
-                shown[at : at + 1] = [] if part.message.withdrawn else [changed]
+                shown[at : at + 1] = [] if part.message.withdrawn else [_shown(part.message)]
         return Sent(platform_id=part.platform_id)
 
     async def look_up(self, part: Part) -> DeliveryState:
@@ -102,6 +128,9 @@ class RecordingChannel:
         return self.received.setdefault(part.thread.key.conversation, [])
 
     def _keep(self, part: Part, received: Received) -> Sent:
+        assert part.thread
+        if part.thread.key.conversation in self.blocked:
+            raise PermanentError("This customer has blocked us.")
         failure = self.fail.pop(0) if self.fail else None
         if isinstance(failure, Exception):
             raise failure
@@ -110,12 +139,18 @@ class RecordingChannel:
         return failure or Sent(platform_id=f"p{next(self._ids)}")
 
 
+def _shown(said: Message) -> Received:
+    name = said.name if said.author is Author.OPERATOR else ""
+    return Received(said.id, said.author, said.text, name=name, sources=tuple(c.title for c in said.citations))
+
+
 class Customer:
     """One customer of a channel whose platform is a list."""
 
     def __init__(self, inbox: Inbox, channel: RecordingChannel, name: str = "Kim") -> None:
-        self._inbox = inbox
+        self.inbox = inbox
         self._channel = channel
+        self._said: dict[str, InboundMessage] = {}
         self.name = name
         self.key = ThreadKey(channel.name, "test", new_id("x"))
         self.thread: ThreadId | None = None
@@ -124,23 +159,37 @@ class Customer:
         """Say `text`; returns the event's id, once it was decided."""
         event = new_id("i")
         said = InboundMessage(self.key, event, f"test:{self.key.conversation}", text, self.name, files=files)
-        receipt = await self._inbox.settled(await self._inbox.accept(said), WITHIN)
-        self.thread = receipt.thread
+        self._said[event] = said
+        self.thread = (await self._settled(said)).thread
         return event
+
+    async def again(self, event: str) -> None:
+        """Have the platform deliver `event` once more."""
+        await self._settled(self._said[event])
+
+    async def rates(self, case: CaseId, score: int) -> str:
+        """Answer the survey of `case`; returns the sentence of a refusal, or ''."""
+        receipt = await self._settled(InboundRating(self.key, new_id("i"), score, case=case))
+        return receipt.result if receipt.state == REFUSED else ""
+
+    async def _settled(self, inbound: Inbound) -> Receipt:
+        return await self.inbox.settled(await self.inbox.accept(inbound), WITHIN)
 
     async def changes(self, event: str, text: str | None) -> None:
         """Edit what was said as `event`, or withdraw it (None)."""
-        changed = InboundChange(self.key, new_id("i"), event, text)
-        await self._inbox.settled(await self._inbox.accept(changed), WITHIN)
+        await self._settled(InboundChange(self.key, new_id("i"), event, text))
+
+    def screen(self) -> list[Received]:
+        """Return what is on this customer's screen."""
+        return list(self._channel.received.get(self.key.conversation, []))
 
     def reads(self, *authors: Author) -> list[str]:
         """Return the texts on this customer's screen, of `authors` or of all."""
-        shown = self._channel.received.get(self.key.conversation, [])
-        return [one.text for one in shown if not one.file and (not authors or one.author in authors)]
+        return [one.text for one in self.screen() if not one.file and (not authors or one.author in authors)]
 
     def files(self) -> dict[str, bytes]:
         """Return the files on this customer's screen."""
-        return {one.file: one.content for one in self._channel.received.get(self.key.conversation, []) if one.file}
+        return {one.file: one.content for one in self.screen() if one.file}
 
     async def gets(self, text: str) -> None:
         """Wait until `text` is on the screen."""

@@ -1,9 +1,9 @@
 """What a channel and a desk have to do, as tests: subclass a contract in your tests, give it a kit, and run it.
 
-`DeskContract` works a desk the way its operators do, for a customer on `RecordingChannel`. `ChannelContract`
-writes as a customer does, with operators on the web desk. A kit is the small part that knows how your
-platform does these things at the wire; see tests/contract/test_desks.py for two of them. pytest is needed
-to run this, and nothing of the running program imports it.
+`DeskContract` works a desk the way its operators do, for a customer on `RecordingChannel`; `ChannelContract` writes
+and reads as a customer does. Each has an `...OverTime` beside it, whose tests move time. A kit is the small part that
+knows how your platform does these things at the wire: see README.md, and tests/contract/test_desks.py and
+test_channels.py for kits. pytest is needed to run this, and nothing of the running program imports it.
 """
 
 import asyncio
@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import pytest
+import pytest_asyncio
 
 from channels.base import Sent
-from channels.recording import Customer, RecordingChannel, until
+from channels.recording import Customer, RecordingChannel, quiet, until
+from channels.testing_customers import (
+    Can,
+    ChannelContract,
+    ChannelContractOverTime,
+    ChannelKit,
+    Colleague,
+    CustomerHand,
+    Shown,
+)
 from core import desk as rules
 from core import wording
 from core.delivery import DeliveryState
@@ -25,6 +35,22 @@ from core.store.inbox import Inbox
 from core.store.store import Store
 from core.thread import OwnerKind
 from core.wording import Line
+
+__all__ = [
+    "Can",
+    "Card",
+    "ChannelContract",
+    "ChannelContractOverTime",
+    "ChannelKit",
+    "Colleague",
+    "CustomerHand",
+    "DeskContract",
+    "DeskContractOverTime",
+    "DeskKit",
+    "OperatorHand",
+    "Seen",
+    "Shown",
+]
 
 T = TypeVar("T")
 
@@ -132,20 +158,28 @@ _QUESTION = "How much does delivery cost?"
 _PERSON = "I want to talk to a person"
 
 
-class DeskContract:
-    """What every desk does. A subclass gives the fixture `kit`."""
+class _DeskContract:
+    """What both contracts stand on. `kit` may live as long as its class: each test has a customer of its own."""
 
-    @pytest.fixture
+    pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+    @pytest_asyncio.fixture(loop_scope="module", autouse=True)
+    async def _sound(self, kit: DeskKit) -> None:
+        """Have the customers' channel work."""
+        kit.channel.fail.clear()
+        kit.channel.arrives_anyway = False
+
+    @pytest_asyncio.fixture(loop_scope="module")
     async def ada(self, kit: DeskKit) -> OperatorHand:
         """An operator."""
         return await kit.operator("Ada")
 
-    @pytest.fixture
+    @pytest_asyncio.fixture(loop_scope="module")
     async def bob(self, kit: DeskKit) -> OperatorHand:
         """Another operator."""
         return await kit.operator("Bob")
 
-    @pytest.fixture
+    @pytest_asyncio.fixture(loop_scope="module")
     async def kim(self, kit: DeskKit) -> Customer:
         """A customer who asked something and then wanted a person."""
         kim = Customer(kit.inbox, kit.channel)
@@ -154,7 +188,7 @@ class DeskContract:
         await kim.says(_PERSON)
         return kim
 
-    @pytest.fixture
+    @pytest_asyncio.fixture(loop_scope="module")
     async def case(self, kit: DeskKit, kim: Customer, ada: OperatorHand) -> CaseId:
         """That customer's case, on the desk."""
         assert kim.thread
@@ -165,11 +199,15 @@ class DeskContract:
 
         return await until(on_desk)
 
-    @pytest.fixture
+    @pytest_asyncio.fixture(loop_scope="module")
     async def held(self, ada: OperatorHand, case: CaseId) -> CaseId:
         """The case, claimed by Ada."""
         await ada.press(case, DeskAction.CLAIM)
         return case
+
+
+class DeskContract(_DeskContract):
+    """What every desk does. A subclass gives the fixture `kit`, which may be one for all tests."""
 
     # How a case arrives
 
@@ -249,15 +287,6 @@ class DeskContract:
         assert "can sign in" in await ada.press(held, DeskAction.ASSIGN, to=bob.id)
         assert await ada.write(held, "Still me.") == ""
 
-    async def test_the_cases_of_an_operator_who_is_removed_are_free_again(
-        self, kit: DeskKit, ada: OperatorHand, bob: OperatorHand, kim: Customer, held: CaseId
-    ) -> None:
-        await kit.remove(ada)
-        await kit.later(20)
-        await until(lambda: _is(bob, held, "unclaimed"))
-        assert await bob.press(held, DeskAction.CLAIM) == ""
-        await kim.gets(wording.text(Line.JOINED, operator="Bob"))
-
     # What leaves the desk
 
     async def test_what_the_claiming_operator_writes_reaches_the_customer_once(
@@ -330,37 +359,16 @@ class DeskContract:
         await until(lambda: _line(ada, held, "Hello!", outcome="delivered"))
 
     async def test_a_line_the_platform_refuses_says_why(self, kit: DeskKit, ada: OperatorHand, held: CaseId) -> None:
-        await _quiet(kit)
+        await quiet(kit.store)
         kit.channel.fail.append(PermanentError("This customer has blocked us."))
         await ada.write(held, "Hello?")
         line = await until(lambda: _line(ada, held, "Hello?", outcome="failed"))
         assert "blocked us" in line.error
 
-    async def test_a_line_that_could_not_go_out_yet_is_tried_again(
-        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
-    ) -> None:
-        await _quiet(kit)
-        kit.channel.fail.append(TemporaryError("busy", retry_after=0.05))
-        await ada.write(held, "Hello!")
-        await kit.later(1)
-        await kim.gets("Hello!")
-        assert kim.reads(Author.OPERATOR) == ["Hello!"]
-
-    async def test_a_line_of_unknown_fate_is_never_repeated_by_itself(
-        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
-    ) -> None:
-        await _quiet(kit)
-        kit.channel.fail.append(Sent(DeliveryState.UNKNOWN, error="No answer."))
-        await ada.write(held, "Are you there?")
-        line = await until(lambda: _line(ada, held, "Are you there?", outcome="unknown"))
-        assert {"check", "resend"} <= set(line.offers)
-        await kit.later(120)
-        assert kim.reads(Author.OPERATOR) == []
-
     async def test_checking_a_line_of_unknown_fate_finds_that_it_arrived(
         self, kit: DeskKit, ada: OperatorHand, held: CaseId
     ) -> None:
-        await _quiet(kit)
+        await quiet(kit.store)
         kit.channel.arrives_anyway = True
         kit.channel.fail.append(Sent(DeliveryState.UNKNOWN, error="No answer."))
         await ada.write(held, "Are you there?")
@@ -371,7 +379,7 @@ class DeskContract:
     async def test_checking_finds_that_a_line_never_arrived_and_resending_sends_it(
         self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
     ) -> None:
-        await _quiet(kit)
+        await quiet(kit.store)
         kit.channel.fail.append(Sent(DeliveryState.UNKNOWN, error="No answer."))
         await ada.write(held, "Are you there?")
         await until(lambda: _line(ada, held, "Are you there?", outcome="unknown"))
@@ -473,7 +481,7 @@ class DeskContract:
     async def test_a_file_the_channel_does_not_take_says_so_and_the_words_go_out(
         self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
     ) -> None:
-        await _quiet(kit)
+        await quiet(kit.store)
         kit.channel.fail += [Sent(platform_id="p"), Sent(DeliveryState.REFUSED, error="Too large for them.")]
         kit.channel.arrives_anyway = True
         await ada.write(held, "Your film.", file=("film.mp4", b"0"))
@@ -526,16 +534,6 @@ class DeskContract:
         assert await ada.write(held, "Let me see.") == ""
         await kim.gets("Let me see.")
 
-    async def test_a_customer_who_comes_back_late_starts_with_the_assistant(
-        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
-    ) -> None:
-        await ada.press(held, DeskAction.RESOLVE)
-        await kit.later(8 * 86_400)
-        before = len(kim.reads(Author.BOT))
-        await kim.says(_QUESTION)
-        await until(lambda: _async(len(kim.reads(Author.BOT)) > before))
-        await until(lambda: _closed(ada, held))
-
     async def test_a_thank_you_does_not_open_the_case_again(
         self, ada: OperatorHand, kim: Customer, held: CaseId
     ) -> None:
@@ -545,7 +543,62 @@ class DeskContract:
         await until(lambda: _async(len(kim.reads(Author.BOT)) > before))
         await until(lambda: _closed(ada, held))
 
-    # Waiting
+    # What is suggested
+
+    async def test_a_suggestion_that_is_sent_is_known_to_have_been_used(
+        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
+    ) -> None:
+        async def suggested() -> str:
+            return (await ada.suggestion(held))[0]
+
+        text = await until(suggested)
+        await ada.press(held, DeskAction.REPLY, text)
+        await kim.gets(text)
+        assert (await kit.store.cases.get(held)).suggestion_fate is rules.DraftFate.USED
+
+
+class DeskContractOverTime(_DeskContract):
+    """What a desk does as time passes. `kit` is a program of each test's own."""
+
+    async def test_the_cases_of_an_operator_who_is_removed_are_free_again(
+        self, kit: DeskKit, ada: OperatorHand, bob: OperatorHand, kim: Customer, held: CaseId
+    ) -> None:
+        await kit.remove(ada)
+        await kit.later(20)
+        await until(lambda: _is(bob, held, "unclaimed"))
+        assert await bob.press(held, DeskAction.CLAIM) == ""
+        await kim.gets(wording.text(Line.JOINED, operator="Bob"))
+
+    async def test_a_line_that_could_not_go_out_yet_is_tried_again(
+        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
+    ) -> None:
+        await quiet(kit.store)
+        kit.channel.fail.append(TemporaryError("busy", retry_after=0.05))
+        await ada.write(held, "Hello!")
+        await kit.later(1)
+        await kim.gets("Hello!")
+        assert kim.reads(Author.OPERATOR) == ["Hello!"]
+
+    async def test_a_line_of_unknown_fate_is_never_repeated_by_itself(
+        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
+    ) -> None:
+        await quiet(kit.store)
+        kit.channel.fail.append(Sent(DeliveryState.UNKNOWN, error="No answer."))
+        await ada.write(held, "Are you there?")
+        line = await until(lambda: _line(ada, held, "Are you there?", outcome="unknown"))
+        assert {"check", "resend"} <= set(line.offers)
+        await kit.later(120)
+        assert kim.reads(Author.OPERATOR) == []
+
+    async def test_a_customer_who_comes_back_late_starts_with_the_assistant(
+        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
+    ) -> None:
+        await ada.press(held, DeskAction.RESOLVE)
+        await kit.later(8 * 86_400)
+        before = len(kim.reads(Author.BOT))
+        await kim.says(_QUESTION)
+        await until(lambda: _async(len(kim.reads(Author.BOT)) > before))
+        await until(lambda: _closed(ada, held))
 
     async def test_an_unclaimed_case_is_called_out_then_to_everyone(
         self, kit: DeskKit, ada: OperatorHand, case: CaseId
@@ -558,17 +611,6 @@ class DeskContract:
             return len(await ada.called()) == 2
 
         await until(twice)
-
-    async def test_a_suggestion_that_is_sent_is_known_to_have_been_used(
-        self, kit: DeskKit, ada: OperatorHand, kim: Customer, held: CaseId
-    ) -> None:
-        async def suggested() -> str:
-            return (await ada.suggestion(held))[0]
-
-        text = await until(suggested)
-        await ada.press(held, DeskAction.REPLY, text)
-        await kim.gets(text)
-        assert (await kit.store.cases.get(held)).suggestion_fate is rules.DraftFate.USED
 
 
 async def _async(value: T) -> T:
@@ -603,12 +645,3 @@ async def _line(hand: OperatorHand, case: CaseId, text: str, *, outcome: str = "
         if line.text == text and (not outcome or line.outcome == outcome) and (not mark or line.mark == mark):
             return line
     return None
-
-
-async def _quiet(kit: DeskKit) -> None:
-    """Wait until nothing is on its way: what is told to fail next then fails."""
-
-    async def idle() -> bool:
-        return not any(count for count in (await kit.store.backlog()).values())
-
-    await until(idle)

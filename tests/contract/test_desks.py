@@ -3,71 +3,45 @@
 A desk of another platform brings its own kit and passes the same tests, unchanged.
 """
 
-import shutil
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
+import pytest_asyncio
 
-from bot.bootstrap import Threadline, build
-from bot.home import Home
-from channels.base import Desk
 from channels.recording import DeskHand, RecordingChannel, RecordingDesk, offers
-from channels.testing import Card, DeskContract, OperatorHand, Seen
+from channels.testing import Card, DeskContract, DeskContractOverTime, OperatorHand, Seen
 from core.ids import CaseId, OperatorId, new_id
 from core.messages import DeskAction, Resolution
-from kb.embed import Embedder
-from tests.conftest import serving
-from tests.support import Client, Operator, plain_settings
-
-
-class Clock:
-    """The real time, moved on by `ahead` seconds."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
+from tests.contract.programs import Program, Programs
+from tests.support import Operator
 
 
 class Kit:
-    """What both kits share: the program, its customers' channel, and time."""
+    """What both kits share: the program, its customers' channel, and its operators."""
 
-    def __init__(self, client: Client, channel: RecordingChannel, clock: Clock) -> None:
-        self.client = client
+    def __init__(self, program: Program, channel: RecordingChannel) -> None:
+        self.program = program
         self.channel = channel
-        self.threadline: Threadline = client.threadline
-        self.inbox = self.threadline.inbox
-        self.store = self.threadline.store
-        self.files = self.threadline.files
-        self._clock = clock
+        self.inbox = program.inbox
+        self.store = program.store
+        self.files = program.files
+        self._tokens: dict[str, tuple[OperatorId, str]] = {}
+
+    async def signed_in(self, name: str) -> tuple[OperatorId, str]:
+        """Return the id and the token of the operator of that name, made if there is none."""
+        if name not in self._tokens:
+            operator, token = await self.store.credentials.add_operator(name, self.program.clock())
+            self._tokens[name] = operator.id, token
+        return self._tokens[name]
 
     async def remove(self, operator: OperatorHand) -> None:
-        await self.store.credentials.revoke_operator(operator.name, self._clock())
+        await self.store.credentials.revoke_operator(operator.name, self.program.clock())
+        del self._tokens[operator.name]
 
     async def later(self, seconds: float) -> None:
-        self._clock.ahead += seconds
-        await self.threadline.sweeps.look()
-
-
-@asynccontextmanager
-async def program(
-    folder: Path, sample_home: Path, embedder: Embedder, channel: RecordingChannel, clock: Clock, **more: Any
-) -> AsyncIterator[Client]:
-    """The whole program with the recording channel beside the web chat."""
-    shutil.copytree(sample_home, folder)
-    desks: dict[str, Desk] = more.pop("desks", {})
-    settings = plain_settings(folder, **more)
-    threadline = build(settings, Home(folder), clock=clock, embedder=embedder, channels=[channel], desks=desks)
-    for desk in desks.values():
-        if isinstance(desk, RecordingDesk):
-            desk.connect(threadline.store)
-    async with serving(threadline) as client:
-        yield client
+        await self.program.later(seconds)
 
 
 # The web desk
@@ -79,19 +53,25 @@ class WebHand:
     def __init__(self, kit: Kit, operator: Operator, id_: OperatorId, name: str) -> None:
         self._kit = kit
         self._operator = operator
+        self._read: dict[str, tuple[str, Card]] = {}
         self.id = id_
         self.name = name
 
     async def cards(self) -> list[Card]:
-        found = []
-        for line in await self._operator.cases("all"):
+        return [await self._card(line) for line in await self._operator.cases("all")]
+
+    async def _card(self, line: dict[str, Any]) -> Card:
+        """Return the card of a case on the list; the case is read again only when the list says that it changed."""
+        updated, card = self._read.get(line["id"], ("", None))
+        if card is None or updated != line["updated_at"]:
             detail = await self._operator.case(line["id"])
             sources = [passage["title"] for passage in detail["passages"]]
             trace = [step["detail"] for step in detail["trace"]]
             text = "\n".join((line["customer"], line["reason_text"], line["summary"], *sources, *trace))
             owner = "unclaimed" if line["owner"] == "desk" else "held"
-            found.append(Card(CaseId(line["id"]), "resolved" if line["state"] == "resolved" else owner, text))
-        return found
+            card = Card(CaseId(line["id"]), "resolved" if line["state"] == "resolved" else owner, text)
+            self._read[line["id"]] = line["updated_at"], card
+        return card
 
     async def lines(self, case: CaseId) -> list[Seen]:
         return [_seen(message) for message in (await self._operator.case(case))["messages"]]
@@ -123,7 +103,7 @@ class WebHand:
     async def _act(self, case: CaseId, *, times: int = 1, **body: Any) -> str:
         path, key = f"/api/v1/desk/cases/{case}/actions", new_id("k")
         for _ in range(times):
-            answer = await self._kit.client.call(
+            answer = await self._kit.program.client.call(
                 "POST", path, token=self._operator.token, headers={"Idempotency-Key": key}, **body
             )
         if answer.status == 200:
@@ -154,20 +134,37 @@ class WebKit(Kit):
     """The web desk."""
 
     async def operator(self, name: str) -> WebHand:
-        operator = await self.client.operator(name)
-        me = (await self.client.call("GET", "/api/v1/desk/me", token=operator.token)).data
-        return WebHand(self, operator, OperatorId(me["id"]), name)
+        id_, token = await self.signed_in(name)
+        return WebHand(self, Operator(self.program.client, token), id_, name)
+
+
+@asynccontextmanager
+async def web(programs: Programs) -> AsyncIterator[WebKit]:
+    """Run the program with its web desk."""
+    channel = RecordingChannel()
+    async with programs.running(channels=[channel]) as program:
+        yield WebKit(program, channel)
 
 
 class TestTheWebDesk(DeskContract):
     """The built-in desk."""
 
-    @pytest.fixture
-    async def kit(self, tmp_path: Path, sample_home: Path, embedder: Embedder) -> AsyncIterator[WebKit]:
-        """The program with its web desk."""
-        channel, clock = RecordingChannel(), Clock()
-        async with program(tmp_path / "home", sample_home, embedder, channel, clock) as client:
-            yield WebKit(client, channel, clock)
+    @pytest_asyncio.fixture(scope="class", loop_scope="module")
+    @classmethod
+    async def kit(cls, programs: Programs) -> AsyncIterator[WebKit]:
+        """One program for all of these tests."""
+        async with web(programs) as kit:
+            yield kit
+
+
+class TestTheWebDeskOverTime(DeskContractOverTime):
+    """The built-in desk, as time passes."""
+
+    @pytest_asyncio.fixture(loop_scope="module")
+    async def kit(self, programs: Programs) -> AsyncIterator[WebKit]:
+        """A program for each test."""
+        async with web(programs) as kit:
+            yield kit
 
 
 # A desk that records
@@ -215,25 +212,38 @@ def _shown_state(card: str) -> str:
 class RecordingKit(Kit):
     """The recording desk."""
 
-    def __init__(self, client: Client, channel: RecordingChannel, clock: Clock, desk: RecordingDesk) -> None:
-        super().__init__(client, channel, clock)
+    def __init__(self, program: Program, channel: RecordingChannel, desk: RecordingDesk) -> None:
+        super().__init__(program, channel)
         self.desk = desk
 
     async def operator(self, name: str) -> RecordingHand:
-        operator, _ = await self.store.credentials.add_operator(name, self._clock())
-        return RecordingHand(self, operator.id, name)
+        return RecordingHand(self, (await self.signed_in(name))[0], name)
+
+
+@asynccontextmanager
+async def recording(programs: Programs) -> AsyncIterator[RecordingKit]:
+    """Run the program with a desk whose platform is a list."""
+    channel, desk = RecordingChannel(), RecordingDesk()
+    async with programs.running(channels=[channel], desks={desk.name: desk}, desk=desk.name) as program:
+        yield RecordingKit(program, channel, desk)
 
 
 class TestARecordingDesk(DeskContract):
     """A desk on another platform, here a list."""
 
-    @pytest.fixture
-    async def kit(self, tmp_path: Path, sample_home: Path, embedder: Embedder) -> AsyncIterator[RecordingKit]:
-        """The program with the recording desk."""
-        channel, clock = RecordingChannel(), Clock()
-        desk = RecordingDesk()
-        desks = {desk.name: desk}
-        async with program(
-            tmp_path / "home", sample_home, embedder, channel, clock, desk=desk.name, desks=desks
-        ) as client:
-            yield RecordingKit(client, channel, clock, desk)
+    @pytest_asyncio.fixture(scope="class", loop_scope="module")
+    @classmethod
+    async def kit(cls, programs: Programs) -> AsyncIterator[RecordingKit]:
+        """One program for all of these tests."""
+        async with recording(programs) as kit:
+            yield kit
+
+
+class TestARecordingDeskOverTime(DeskContractOverTime):
+    """The same, as time passes."""
+
+    @pytest_asyncio.fixture(loop_scope="module")
+    async def kit(self, programs: Programs) -> AsyncIterator[RecordingKit]:
+        """A program for each test."""
+        async with recording(programs) as kit:
+            yield kit

@@ -18,13 +18,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Row, Table, insert, select
 
 from core.delivery import DeliveryState
 from core.errors import Superseded
-from core.events import HandoffReason, Outcome, RunResult
+from core.events import HandoffReason, Outcome, RunResult, Suggestion
 from core.ids import CaseId, OperatorId, ThreadId, ThreadKey
-from core.messages import Author, DeskAction, DeskEvent, InboundMessage
+from core.messages import Author, DeskAction, DeskEvent, InboundMessage, Resolution
 from core.store import schema
 from core.store.engine import Database, sqlite_url
 from core.store.leases import LEASE_SECONDS, Lease
@@ -39,6 +39,8 @@ T = TypeVar("T")
 SESSIONS = ("s_1", "s_2")
 OPERATORS = {OperatorId("o_ada"): "Ada", OperatorId("o_ben"): "Ben"}
 CLOSING = {DeskAction.RESOLVE, DeskAction.HAND_BACK}
+SURVEYED = {Resolution.SOLVED, Resolution.UNSOLVED}
+WEEK = 7 * 86_400.0  # a message in this time goes on with a resolved case
 
 READ: Mapping[Table, Sequence[Any]] = {
     schema.threads: (),
@@ -74,6 +76,8 @@ class ThreadModel:
     asked_up_to: int = 0
     run: RunModel | None = None
     case: CaseId | None = None
+    resolved: tuple[CaseId, OperatorId, float] | None = None
+    surveyed: CaseId | None = None
     cases: list[CaseId] = field(default_factory=list)
     inbox: list[str] = field(default_factory=list)  # ids of the receipts still to decide
 
@@ -86,6 +90,11 @@ def _template() -> Path:
 
     async def make() -> None:
         await migrate(database)
+        async with database.writing("test") as connection:  # both can sign in, so that cases are assigned to them
+            for id_, name in OPERATORS.items():
+                await connection.execute(insert(schema.operators).values(id=id_, name=name, created_at=0.0))
+                token = {"digest": name, "kind": "operator", "subject": id_, "created_at": 0.0}
+                await connection.execute(insert(schema.credentials).values(**token))
         await database.close()
 
     asyncio.run(make())
@@ -114,6 +123,7 @@ class Conversations(RuleBasedStateMachine):
         self.token: dict[str, int] = {}  # the newest claim of each row
         self.ended: set[str] = set()  # rows that are finished for good
         self.before: dict[ThreadId, tuple[str, int]] = {}
+        self.unreachable: set[str] = set()  # cases whose desk is known to be away
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -148,12 +158,24 @@ class Conversations(RuleBasedStateMachine):
         by=st.sampled_from(sorted(OPERATORS)),
         action=st.sampled_from(sorted(DeskAction)),
         has_text=st.sampled_from([True, True, True, False]),
+        to=st.sampled_from([None, *sorted(OPERATORS), OperatorId("o_nobody")]),
+        outcome=st.sampled_from([Resolution.SOLVED, Resolution.SPAM]),
     )
-    def operator_acts(self, at: int, by: OperatorId, action: DeskAction, *, has_text: bool) -> None:
+    def operator_acts(
+        self,
+        at: int,
+        by: OperatorId,
+        action: DeskAction,
+        to: OperatorId | None,
+        outcome: Resolution,
+        *,
+        has_text: bool,
+    ) -> None:
         cases = [case for thread in self.threads.values() for case in thread.cases]
         number = f"{len(self.events)}"
         words = f"line {number}" if has_text else ""
-        self.accept(DeskEvent(cases[-1 - at % len(cases)], number, by, OPERATORS[by], action, words))
+        case = cases[-1 - at % len(cases)]
+        self.accept(DeskEvent(case, number, by, OPERATORS[by], action, words, to=to, outcome=outcome))
 
     @precondition(lambda self: self.events)
     @rule(at=which)
@@ -170,6 +192,9 @@ class Conversations(RuleBasedStateMachine):
             assert lease.id not in self.ended
             assert lease.token == self.token.get(lease.id, 0) + 1
             self.token[lease.id] = lease.token
+            if what == "runs" and lease.row.kind == "draft":
+                self.held["drafts"].append(lease)
+                continue
             self.held[what].append(lease)
             match what:
                 case "receipts":
@@ -184,6 +209,11 @@ class Conversations(RuleBasedStateMachine):
     @rule()
     def leases_run_out(self) -> None:
         self.clock.tick(LEASE_SECONDS + 1)
+
+    @rule(really=st.sampled_from([False, False, True]))
+    def a_week_goes_by(self, *, really: bool) -> None:
+        if really:
+            self.clock.tick(WEEK + 1)
 
     @rule()
     def a_process_starts_alone(self) -> None:
@@ -259,6 +289,24 @@ class Conversations(RuleBasedStateMachine):
             self.accept(DeskEvent(case, f"{len(self.events)}", by, OPERATORS[by], action, ""))
         self.work_receipts()
 
+    @rule(by=st.sampled_from(sorted(OPERATORS)), to=st.sampled_from(sorted(OPERATORS)))
+    def the_cases_are_assigned(self, by: OperatorId, to: OperatorId) -> None:
+        for case in [thread.case for thread in self.threads.values() if thread.case]:
+            self.accept(DeskEvent(case, f"{len(self.events)}", by, OPERATORS[by], DeskAction.ASSIGN, to=to))
+        self.work_receipts()
+
+    @rule(session=st.sampled_from(SESSIONS), late=st.booleans(), outcome=st.sampled_from(Resolution))
+    def customer_comes_back(self, session: str, outcome: Resolution, *, late: bool) -> None:
+        for thread in [thread for thread in self.threads.values() if thread.case]:
+            by = next((one for one in OPERATORS if thread.owner == f"operator:{one}"), sorted(OPERATORS)[0])
+            resolve = DeskAction.RESOLVE
+            assert thread.case
+            self.accept(DeskEvent(thread.case, f"{len(self.events)}", by, OPERATORS[by], resolve, outcome=outcome))
+        self.work_receipts()
+        self.a_week_goes_by(really=late)
+        self.customer_says(session, blank=False)
+        self.work_receipts()
+
     @rule(session=st.sampled_from(SESSIONS), streams=st.booleans())
     def customer_gets_a_person(self, session: str, *, streams: bool) -> None:
         self.customer_says(session, blank=False)
@@ -315,7 +363,10 @@ class Conversations(RuleBasedStateMachine):
             return "ignored"
         thread.said.append((Author.CUSTOMER, event.text))
         thread.asked_up_to = len(thread.said)
-        if thread.owner == "bot" and not (thread.run and thread.run.speaking):
+        if thread.owner == "bot" and thread.resolved and self.clock() - thread.resolved[2] <= WEEK:
+            case, operator, _ = thread.resolved
+            self.model_goes_on(thread, case, operator)
+        elif thread.owner == "bot" and not (thread.run and thread.run.speaking):
             self.model_start_run(id_, thread)
         return "done"
 
@@ -328,15 +379,30 @@ class Conversations(RuleBasedStateMachine):
 
     def model_operator(self, thread: ThreadModel, event: DeskEvent) -> str:
         me = f"operator:{event.operator}"
-        if event.action is DeskAction.NOTE:
+        mine = event.case == thread.case and thread.owner == me
+        if event.action in {DeskAction.NOTE, DeskAction.WRITE}:
+            reply = event.action is DeskAction.WRITE and mine
             if event.text:
-                thread.said.append((Author.NOTE, event.text))
+                thread.said.append((Author.OPERATOR if reply else Author.NOTE, event.text))
             return "done" if event.text else "refused"
+        if event.action is DeskAction.REOPEN and not thread.case:
+            self.model_goes_on(thread, event.case, event.operator)
+            thread.surveyed = event.case
+            return "done"
         if event.case != thread.case:
             return "refused"
+        to = f"operator:{event.to}" if event.to in OPERATORS else ""
         match event.action, thread.owner:
+            case DeskAction.DRAFT, _:
+                return "done"
             case DeskAction.CLAIM, owner if owner == me:
                 return "done"
+            case DeskAction.ASSIGN, owner if owner == to:
+                return "done"
+            case DeskAction.ASSIGN, _ if to:
+                self.model_change_owner(thread, to)
+                if to != me:
+                    thread.said.append((Author.NOTE, ""))
             case DeskAction.CLAIM, "desk":
                 self.model_change_owner(thread, me)
             case DeskAction.RELEASE, owner if owner == me:
@@ -346,9 +412,22 @@ class Conversations(RuleBasedStateMachine):
             case action, owner if action in CLOSING and owner in {me, "desk"}:
                 self.model_change_owner(thread, "bot")
                 thread.case = None
+                if action is DeskAction.RESOLVE:
+                    self.model_resolved(thread, event)
             case _:
                 return "refused"
         return "done"
+
+    def model_resolved(self, thread: ThreadModel, event: DeskEvent) -> None:
+        thread.resolved = (event.case, event.operator, self.clock())
+        if event.outcome in SURVEYED and thread.surveyed != event.case:
+            thread.said.append((Author.SYSTEM, ""))
+            thread.surveyed = event.case
+
+    def model_goes_on(self, thread: ThreadModel, case: CaseId, operator: OperatorId) -> None:
+        self.model_change_owner(thread, f"operator:{operator}")
+        thread.run = thread.resolved = None
+        thread.case = case
 
     def model_change_owner(self, thread: ThreadModel, owner: str) -> None:
         thread.owner = owner
@@ -357,7 +436,7 @@ class Conversations(RuleBasedStateMachine):
 
     def model_hand_off(self, id_: ThreadId, thread: ThreadModel) -> None:
         self.model_change_owner(thread, "desk")
-        thread.run = None
+        thread.run = thread.resolved = None
         thread.case = self.do(self.store.thread(id_)).case
         assert thread.case
         thread.cases.append(thread.case)
@@ -391,11 +470,11 @@ class Conversations(RuleBasedStateMachine):
     def open_stream(self, lease: Lease) -> None:
         id_, run = self.runs[lease.id]
         if self.counts(lease) and self.threads[id_].run is run:
-            self.do(self.store.runs.open_stream(lease, self.clock()))
+            self.do(self.store.runs.speak(lease, self.clock()))
             run.speaking = True
         else:
             with pytest.raises(Superseded):
-                self.do(self.store.runs.open_stream(lease, self.clock()))
+                self.do(self.store.runs.speak(lease, self.clock()))
 
     @precondition(lambda self: self.held["runs"])
     @rule(
@@ -433,6 +512,24 @@ class Conversations(RuleBasedStateMachine):
         elif thread.asked_up_to > run.seen:
             self.model_start_run(id_, thread)
 
+    # Drafts end
+
+    @precondition(lambda self: self.held["drafts"])
+    @rule(at=which, suggestion=st.sampled_from([None, Suggestion(), Suggestion("Two days.")]))
+    def draft_ends(self, at: int, suggestion: Suggestion | None) -> None:
+        self.end_draft(self.take("drafts", at), suggestion)
+
+    def end_draft(self, lease: Lease, suggestion: Suggestion | None) -> None:
+        finish = self.store.runs.finish_draft(lease, suggestion, self.clock())
+        if not self.counts(lease):
+            with pytest.raises(Superseded):
+                self.do(finish)
+            return
+        decision = self.do(finish)
+        self.ended.add(lease.id)
+        is_open = lease.row.case_id == self.threads[ThreadId(lease.row.thread_id)].case
+        assert decision.ignored == (None if is_open else "stale")
+
     # Parts go out
 
     @precondition(lambda self: self.held["deliveries"])
@@ -443,15 +540,24 @@ class Conversations(RuleBasedStateMachine):
     def send(self, lease: Lease, outcome: DeliveryState | None) -> None:
         """Finish a part, or give it back with None: the platform is away."""
         row = self.do(self.part_row(lease.id))
+        work: Coroutine[Any, Any, object]
         if outcome is None:
             work = self.store.deliveries.retry(lease, self.clock() + 4, "away")
         else:
             work = self.store.deliveries.finish(lease, outcome, self.clock())
         if row.lease_token == lease.token and row.state == "waiting":
             self.do(work)
+            if row.kind == "card" and outcome:
+                self.model_card(self.threads[ThreadId(row.thread_id)], row.case_id, outcome)
         else:
             with pytest.raises(Superseded):
                 self.do(work)
+
+    def model_card(self, thread: ThreadModel, case: str, outcome: DeliveryState) -> None:
+        """Operators read a note when a card can't be posted, and one when it can again."""
+        if (outcome is DeliveryState.FAILED) != (case in self.unreachable):
+            thread.said.append((Author.NOTE, ""))
+            self.unreachable ^= {case}
 
     async def part_row(self, id_: str) -> Any:
         async with self.store.database.reading() as connection:
@@ -493,6 +599,8 @@ class Conversations(RuleBasedStateMachine):
             assert all(words in ("", m.text) for (_, words), m in zip(model.said, mine, strict=True))
             assert (str(thread.owner), thread.epoch, thread.case) == (model.owner, model.epoch, model.case)
             assert thread.asked_up_to == model.asked_up_to
+            resolved = thread.resolved
+            assert model.resolved == (resolved and (resolved.case, resolved.operator, resolved.at))
             assert (thread.run is None) == (model.run is None)
             if thread.run and model.run:
                 assert (thread.run.id, thread.run.seen_up_to) == (model.run.id, model.run.seen)
@@ -508,7 +616,7 @@ class Conversations(RuleBasedStateMachine):
             self.before[row.id] = (row.owner, row.epoch)
 
     def one_run_counts_at_a_time(self, rows: Rows) -> None:
-        waiting = Counter(row.lane for row in rows["runs"] if row.state == "waiting")
+        waiting = Counter(row.lane for row in rows["runs"] if (row.kind, row.state) == ("answer", "waiting"))
         assert waiting == {id_: 1 for id_, thread in self.threads.items() if thread.run}
 
     def a_case_is_open_exactly_while_people_own_its_thread(self, rows: Rows) -> None:
@@ -554,8 +662,11 @@ class Conversations(RuleBasedStateMachine):
             self.clock.tick(LEASE_SECONDS + 1)
             busy = False
             for what in ("receipts", "runs", "deliveries"):
-                before = len(self.held[what])
+                before, drafts = len(self.held[what]), len(self.held["drafts"])
                 self.claim(what)
+                for lease in self.held["drafts"][drafts:]:
+                    busy = True
+                    self.end_draft(lease, None)
                 for lease in self.held[what][before:]:
                     busy = True
                     match what:
@@ -564,7 +675,7 @@ class Conversations(RuleBasedStateMachine):
                         case "runs":
                             self.end_run(lease, RunResult(Outcome.ANSWERED, "answer"))
                         case _:
-                            self.do(self.store.deliveries.finish(lease, DeliveryState.DELIVERED, self.clock()))
+                            self.send(lease, DeliveryState.DELIVERED)
             if not busy:
                 break
         assert self.do(self.store.backlog()) | {"receipts_failed": 0} == {
