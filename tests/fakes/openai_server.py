@@ -203,12 +203,16 @@ class FakeOpenAI:
     """The server: `base_url` for clients, `requests` as they came, `left` steps of the script not yet used.
 
     A request beyond the script is refused with status 400, which no client retries, unless `otherwise` is set.
+    A request that offers no tools is answered by `without_tools` if that is set: it takes no step of the script and
+    is counted among `asides`, not among `requests`.
     """
 
-    def __init__(self, *steps: Script, otherwise: Script | None = None) -> None:
+    def __init__(self, *steps: Script, otherwise: Script | None = None, without_tools: Script | None = None) -> None:
         self.steps = deque(steps)
         self.otherwise = otherwise
+        self.without_tools = without_tools
         self.requests: list[Request] = []
+        self.asides: list[Request] = []
         self.base_url = ""
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
@@ -283,10 +287,11 @@ class FakeOpenAI:
         except ValueError:
             return _refusal(error(400, message="We could not parse the JSON body of your request."))
         seen = Request(request.path_qs, dict(request.headers), body)
-        self.requests.append(seen)
+        aside = self.without_tools is not None and not seen.tools
+        (self.asides if aside else self.requests).append(seen)
         await self._tell()
         try:
-            step = error(400, message=wrong) if (wrong := form.wrong_with(body)) else self._next(body)
+            step = error(400, message=wrong) if (wrong := form.wrong_with(body)) else self._next(body, aside=aside)
             return await self._do(step, request, seen, form(body, next(self._numbers)))
         except (asyncio.CancelledError, ConnectionError):
             seen.outcome = "abandoned"
@@ -298,8 +303,8 @@ class FakeOpenAI:
         async with self._changed:
             self._changed.notify_all()
 
-    def _next(self, body: JSON) -> Step:
-        script = self.steps.popleft() if self.steps else self.otherwise
+    def _next(self, body: JSON, *, aside: bool) -> Step:
+        script = self.without_tools if aside else self.steps.popleft() if self.steps else self.otherwise
         if script is None:
             return error(400, message="The script of the fake server is over.", code="script_over")
         return script(body) if callable(script) else script

@@ -17,6 +17,8 @@ import pytest_asyncio
 from channels.web.pages import POLICY
 from channels.web.parse import MAX_MESSAGE
 from core import wording
+from core.store.files import MAX_FILE, MAX_FILES
+from core.wording import Line
 from tests.scenario.conftest import Start
 from tests.support import Answer, Client, ManualClock, until
 
@@ -156,17 +158,94 @@ async def test_text_may_come_as_a_form(client: Client) -> None:
     chat = await client.chat()
     form = aiohttp.FormData({"text": "Hello"}, default_to_multipart=True)
     answer = await client.call("POST", f"{chat.path}/messages?wait=30", token=chat.token, data=form)
-    assert (answer.status, answer.data["replies"][0]["text"]) == (200, wording.GREETING)
+    assert (answer.status, answer.data["replies"][0]["text"]) == (200, wording.text(Line.GREETING))
 
 
-async def test_a_file_is_refused_with_the_reason_and_nothing_is_stored(client: Client) -> None:
+def form(text: str | None, *names: str, content: bytes = b"\x89PNG") -> aiohttp.FormData:
+    """Return a message with files, as the page sends it."""
+    made = aiohttp.FormData()
+    if text is not None:
+        made.add_field("text", text)
+    for name in names:
+        made.add_field("files", content, filename=name, content_type="image/png")
+    return made
+
+
+@pytest.mark.parametrize("text", ["See the photo", None], ids=["with words", "alone"])
+async def test_a_file_is_kept_and_handed_to_a_person(client: Client, text: str | None) -> None:
     chat = await client.chat()
-    form = aiohttp.FormData()
-    form.add_field("text", "See the photo")
-    form.add_field("files", b"\x89PNG", filename="photo.png", content_type="image/png")
-    answer = await client.call("POST", f"{chat.path}/messages", token=chat.token, data=form)
-    assert "Describe" in is_error(answer, 415, "files_unsupported")
+    path = f"{chat.path}/messages?wait=60"
+    answer = await client.call("POST", path, token=chat.token, data=form(text, "photo.png"))
+    assert [reply["text"] for reply in answer.data["replies"]] == [wording.text(Line.HANDED_OFF_FILE)]
+    said = (await chat.read())[0]
+    assert said["text"] == (text or "")
+    [file] = said["files"]
+    assert (file["name"], file["type"], file["size"]) == ("photo.png", "image/png", 4)
+
+
+async def test_a_file_too_many_or_too_large_is_refused_and_nothing_is_said(client: Client) -> None:
+    chat = await client.chat()
+    path = f"{chat.path}/messages"
+    answer = await client.call("POST", path, token=chat.token, data=form("See", *["a.png"] * (MAX_FILES + 1)))
+    assert "5 files" in is_error(answer, 400, "too_many_files")
+    large = form("See", "a.png", content=b"x" * (MAX_FILE + 1))
+    assert "20 MB" in is_error(await client.call("POST", path, token=chat.token, data=large), 413, "file_too_large")
     assert await chat.read() == []
+
+
+# What customers think, and what they take back
+
+
+async def test_a_thumb_for_an_answer_is_kept_and_may_change(client: Client) -> None:
+    chat = await client.chat()
+    [answer] = await chat.say("How long is the warranty?")
+    path = f"{chat.path}/messages/{answer['id']}/feedback"
+    for score in (1, -1):
+        rated = await client.call("POST", path, token=chat.token, json={"score": score, "reason": "Wrong bike"})
+        assert rated.status == 200
+    assert (await chat.read())[-1]["rating"] == {"score": -1, "reason": "Wrong bike"}
+    other = await client.chat()
+    await other.say("Hello")
+    wrong = f"{other.path}/messages/{answer['id']}/feedback"
+    assert (await client.call("POST", wrong, token=other.token, json={"score": 1})).status >= 400
+    assert (await chat.read())[-1]["rating"]["score"] == -1
+
+
+async def test_a_survey_is_answered_once(client: Client) -> None:
+    chat, ada = await client.chat(), await client.operator("Survey Ada")
+    await chat.say("I want to talk to a person")
+    case = max(await ada.cases(), key=lambda one: one["number"])["id"]
+    await ada.act(case, "resolve")
+    path = f"{chat.path}/survey"
+    body = {"case_id": case, "score": 4, "reason": "Friendly"}
+    assert (await client.call("POST", path, token=chat.token, json=body)).status == 200
+    again = await client.call("POST", path, token=chat.token, json=body)
+    assert is_error(again, 409, "already_answered") == "You have answered this already. Thank you!"
+    assert (await chat.read())[-1]["survey"] == {"case_id": case, "answered": True}
+    assert (await ada.case(case))["survey"] == {"score": 4, "reason": "Friendly"}
+    assert (await ada.case(case))["state"] == "resolved"
+
+
+async def test_an_own_message_is_edited_and_withdrawn_and_nobody_elses(client: Client) -> None:
+    chat, ada = await client.chat(), await client.operator("Editing Ada")
+    await chat.say("I want to talk to a person")
+    line = await chat.post("My number is 1234")
+    path = f"{chat.path}/messages/{line}"
+    assert (await client.call("PUT", path, token=chat.token, json={"text": "My number is 4321"})).status == 200
+    changed = (await chat.read())[-1]
+    assert (changed["text"], changed["changed"] is None) == ("My number is 4321", False)
+    case = max(await ada.cases(), key=lambda one: one["number"])["id"]
+    assert (await ada.case(case))["messages"][-1]["changed"]["original"] == "My number is 1234"
+    assert (await client.call("DELETE", path, token=chat.token)).status == 200
+    gone = (await chat.read())[-1]
+    assert (gone["text"], gone["withdrawn"]) == ("", True)
+    system = (await chat.read())[1]["id"]
+    other = await client.chat()
+    await other.say("Hello")
+    for wrong in (f"{chat.path}/messages/{system}", f"{chat.path}/messages/m_none", f"{other.path}/messages/{line}"):
+        token = other.token if wrong.startswith(other.path) else chat.token
+        assert (await client.call("PUT", wrong, token=token, json={"text": "Mine!"})).status == 404
+        assert (await client.call("DELETE", wrong, token=token)).status == 404
 
 
 # What else may come

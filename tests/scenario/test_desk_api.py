@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,7 @@ from bot.bootstrap import build
 from bot.home import Home
 from core import wording
 from core.desk import MAX_TEXT
+from core.wording import Line
 from kb.embed import Embedder
 from tests.conftest import serving
 from tests.scenario.conftest import Start
@@ -90,6 +92,11 @@ def is_error(answer: Answer, status: int) -> str:
         ("GET", "/cases/{case}"),
         ("POST", "/cases/{case}/actions"),
         ("POST", "/ticket"),
+        ("GET", "/operators"),
+        ("GET", "/log"),
+        ("GET", "/digest"),
+        ("GET", "/cases/{case}/files/f_1"),
+        ("GET", "/cases/{case}/earlier/t_1"),
         ("GET", "/ws"),
         ("GET", "/ws?ticket=nonsense"),
     ],
@@ -145,8 +152,8 @@ async def test_a_case_shows_what_the_contract_promises(chat: Chat, ada: Operator
     assert [m["text"] for m in detail["messages"]] == [m["text"] for m in await chat.read()]
     assert detail["passages"]
     assert set(detail["passages"][0]) >= {"title", "source", "text"}
-    assert detail["trace"][0]["step"] == "Searched the knowledge base"
-    assert set(detail["actions"]) == {"claim", "note", "resolve", "hand_back"}
+    assert [step["step"] for step in detail["trace"]] == ["Followed a rule", "Searched the knowledge base"]
+    assert set(detail["actions"]) == {"claim", "assign", "note", "draft", "resolve", "hand_back"}
 
 
 async def test_cases_are_listed_by_state(client: Client, chat: Chat, ada: Operator, case: str) -> None:
@@ -215,16 +222,16 @@ async def test_of_two_who_claim_at_once_one_holds_the_case(ada: Operator, bob: O
     answers = await asyncio.gather(ada.act(case, "claim"), bob.act(case, "claim"))
     won, lost = sorted(answers, key=lambda answer: answer.status)
     assert won.status == 200
-    refused(lost, "A colleague holds this case. Leave a note for them, or ask them to release it.")
+    refused(lost, "A colleague holds this case. Leave a note for them, or assign it to yourself to take over.")
     assert lost.data["case"]["owner"] == won.data["owner"]
-    assert lost.data["case"]["actions"] == ["note"]
+    assert set(lost.data["case"]["actions"]) == {"note", "draft", "assign"}
 
 
 async def test_claiming_twice_does_no_harm(chat: Chat, ada: Operator, case: str) -> None:
     for _ in range(2):
         answer = await ada.act(case, "claim")
         assert (answer.status, answer.data["owner_name"]) == (200, "Ada")
-    assert [m["text"] for m in await chat.read()].count(wording.joined("Ada")) == 1
+    assert [m["text"] for m in await chat.read()].count(wording.text(Line.JOINED, operator="Ada")) == 1
 
 
 async def test_only_who_holds_the_case_speaks_to_the_customer(
@@ -235,7 +242,7 @@ async def test_only_who_holds_the_case_speaks_to_the_customer(
     await bob.act(case, "claim")
     refused(
         await ada.act(case, "reply", "Hello"),
-        "A colleague holds this case. Leave a note for them, or ask them to release it.",
+        "A colleague holds this case. Leave a note for them, or assign it to yourself to take over.",
     )
     assert "operator" not in [m["author"] for m in await chat.read()]
 
@@ -296,7 +303,10 @@ async def test_a_case_released_can_be_claimed_by_a_colleague(
     await ada.act(case, "claim")
     assert (await ada.act(case, "release")).data["owner"] == "desk"
     assert (await bob.act(case, "claim")).data["owner_name"] == "Bob"
-    assert [m["text"] for m in await chat.read()][-2:] == [wording.left("Ada"), wording.joined("Bob")]
+    assert [m["text"] for m in await chat.read()][-2:] == [
+        wording.text(Line.LEFT, operator="Ada"),
+        wording.text(Line.JOINED, operator="Bob"),
+    ]
 
 
 async def test_while_people_hold_the_case_the_bot_is_silent(chat: Chat, ada: Operator, case: str) -> None:
@@ -314,36 +324,158 @@ async def test_a_conversation_handed_back_is_the_bots_again(chat: Chat, ada: Ope
     assert (reply["author"], reply["citations"][0]["source"]) == ("bot", "warranty.md")
 
 
-async def test_after_a_resolved_case_the_next_handoff_opens_a_new_one(chat: Chat, ada: Operator, case: str) -> None:
+async def test_after_a_case_handed_back_the_next_handoff_opens_a_new_one(chat: Chat, ada: Operator, case: str) -> None:
     await ada.act(case, "claim")
-    answer = await ada.act(case, "resolve")
-    assert (answer.data["outcome"], answer.data["closed_by"], answer.data["actions"]) == ("resolved", "Ada", ["note"])
+    await ada.act(case, "hand_back")
     await chat.say("Let me talk to a human")
     again = await newest_case(chat, ada)
     assert again != case
     assert (await ada.case(again))["number"] > (await ada.case(case))["number"]
 
 
-@pytest.mark.parametrize("action", ["claim", "release", "reply", "resolve", "hand_back"])
-async def test_a_resolved_case_takes_notes_only(chat: Chat, ada: Operator, case: str, action: str) -> None:
+async def test_who_writes_again_after_a_resolved_case_gets_the_same_person_and_the_survey_came_once(
+    chat: Chat, ada: Operator, case: str
+) -> None:
+    await ada.act(case, "claim")
+    answer = await ada.act(case, "resolve", outcome="unsolved")
+    assert (answer.data["outcome"], answer.data["closed_by"]) == ("unsolved", "Ada")
+    assert set(answer.data["actions"]) == {"note", "reopen"}
+    question = (await chat.read())[-1]
+    assert (question["text"], question["survey"]) == (
+        wording.text(Line.SURVEY),
+        {"case_id": case, "answered": False},
+    )
+    assert "bot" in {reply["author"] for reply in await chat.say("Thank you!")}
+    [line] = await chat.say("It is broken again")
+    assert line["text"] == wording.text(Line.REOPENED, operator="Ada")
+    detail = await ada.case(case)
+    assert (detail["state"], detail["owner_name"], detail["times_reopened"]) == ("open", "Ada", 1)
+    await ada.act(case, "resolve")
+    assert [m["survey"] for m in await chat.read() if m["survey"]] == [{"case_id": case, "answered": False}]
+
+
+async def test_an_operator_takes_a_resolved_case_up_again(chat: Chat, ada: Operator, bob: Operator, case: str) -> None:
+    await ada.act(case, "resolve")
+    answer = await bob.act(case, "reopen")
+    assert (answer.data["state"], answer.data["owner_name"]) == ("open", "Bob")
+    assert await chat.say("How long does delivery take?") == [], "the bot is silent"
+
+
+async def test_a_case_is_assigned_to_a_colleague_by_name(
+    client: Client, chat: Chat, ada: Operator, bob: Operator, case: str
+) -> None:
+    colleagues = (await client.call("GET", f"{BASE}/operators", token=ada.token)).data["operators"]
+    ids = {colleague["name"]: colleague["id"] for colleague in colleagues}
+    answer = await ada.act(case, "assign", to=ids["Bob"])
+    assert (answer.status, answer.data["owner_name"]) == (200, "Bob")
+    assert (await chat.read())[-1]["text"] == wording.text(Line.JOINED, operator="Bob")
+    refused(
+        await bob.act(case, "assign", to="o_nobody"),
+        "Say whom the case is for: no operator of that name can sign in.",
+    )
+    log = (await ada.case(case))["log"]
+    assert [(entry["operator"], entry["action"], entry["detail"]) for entry in log] == [
+        ("Ada", "assign", "to Bob"),
+        ("Bob", "assign", "refused: Say whom the case is for: no operator of that name can sign in."),
+    ]
+
+
+async def test_a_line_that_stays_inside_is_told_to_its_writer_alone(
+    chat: Chat, ada: Operator, bob: Operator, case: str
+) -> None:
+    await ada.act(case, "claim")
+    answer = await bob.act(case, "write", "I know this one")
+    assert "colleague holds this case" in answer.data["told"]
+    assert (await ada.act(case, "write", "Hello Kim")).data["told"] is None
+    assert (await ada.case(case))["told"] is None
+    assert (await chat.read())[-1]["text"] == "Hello Kim"
+
+
+async def test_every_case_gets_a_suggested_reply_that_the_customer_never_sees(
+    chat: Chat, ada: Operator, case: str
+) -> None:
+    read = await chat.read()
+
+    async def suggested() -> Any:
+        found = (await ada.case(case))["suggestion"]
+        return found if found and not found["writing"] else None
+
+    suggestion = await until(suggested)
+    assert "[1]" in suggestion["text"]
+    assert suggestion["citations"][0]["source"].endswith(".md")
+    assert await chat.read() == read
+    await ada.act(case, "claim")
+    answer = await ada.act(case, "reply", suggestion["text"])
+    assert answer.data["suggestion"]["fate"] == "used"
+
+
+async def test_a_file_reaches_the_customer_and_nobody_else(
+    client: Client, chat: Chat, ada: Operator, case: str
+) -> None:
+    await ada.act(case, "claim")
+    form = aiohttp.FormData()
+    form.add_field("action", "reply")
+    form.add_field("files", b"%PDF-1", filename="bill.pdf", content_type="application/pdf")
+    answer = await client.call("POST", f"{BASE}/cases/{case}/actions", token=ada.token, data=form)
+    [sent] = answer.data["messages"][-1]["files"]
+    assert (sent["name"], sent["size"]) == ("bill.pdf", 6)
+    [file] = (await chat.read())[-1]["files"]
+    found = await client.call("GET", f"{chat.path}/files/{file['id']}", token=chat.token)
+    assert (found.status, found.data) == (200, "%PDF-1")
+    assert found.headers["Content-Disposition"].startswith("attachment")
+    assert (await client.call("GET", f"{BASE}/cases/{case}/files/{file['id']}", token=ada.token)).data == "%PDF-1"
+    other = await client.chat()
+    await other.say("Hello")
+    for path in (f"{other.path}/files/{file['id']}", f"{chat.path}/files/f_none"):
+        token = other.token if path.startswith(other.path) else chat.token
+        is_error(await client.call("GET", path, token=token), 404)
+
+
+async def test_a_line_is_edited_and_withdrawn_where_the_customer_reads_it(chat: Chat, ada: Operator, case: str) -> None:
+    await ada.act(case, "claim")
+    await ada.act(case, "reply", "Two days.")
+    line = (await chat.read())[-1]["id"]
+    await ada.act(case, "edit", "Ten days.", message=line)
+    changed = (await chat.read())[-1]
+    assert (changed["id"], changed["text"], "original" in str(changed)) == (line, "Ten days.", False)
+    assert (await ada.case(case))["messages"][-1]["changed"]["original"] == "Two days."
+    await ada.act(case, "withdraw", message=line)
+    gone = (await chat.read())[-1]
+    assert (gone["text"], gone["withdrawn"]) == ("", True)
+
+
+async def test_the_digest_and_the_log_of_the_day_are_for_operators(
+    client: Client, chat: Chat, ada: Operator, case: str
+) -> None:
+    before = (await client.call("GET", f"{BASE}/digest", token=ada.token)).data
+    await ada.act(case, "resolve")
+    after = (await client.call("GET", f"{BASE}/digest", token=ada.token)).data
+    assert (after["resolved"], after["open"]) == (before["resolved"] + 1, before["open"] - 1)
+    newest = (await client.call("GET", f"{BASE}/log", token=ada.token)).data["entries"][0]
+    assert (newest["case_id"], newest["operator"], newest["action"]) == (case, "Ada", "resolve")
+    assert newest["detail"] == "Solved"
+
+
+@pytest.mark.parametrize("action", ["claim", "release", "reply", "resolve", "hand_back", "draft"])
+async def test_a_resolved_case_takes_notes_and_can_be_reopened(
+    chat: Chat, ada: Operator, case: str, action: str
+) -> None:
     await ada.act(case, "resolve")
     before = await chat.read()
     refused(
         await ada.act(case, action, "Hello"),
-        "This case is resolved. If the customer writes again, a new case can be opened.",
+        "This case is resolved. Reopen it to go on, or leave a note.",
     )
     assert (await ada.act(case, "note", "For the record")).status == 200
     assert await chat.read() == before
 
 
 async def test_a_resolved_case_stays_closed_when_the_thread_has_a_new_one(chat: Chat, ada: Operator, case: str) -> None:
-    await ada.act(case, "resolve")
+    await ada.act(case, "hand_back")
     await chat.say("Let me talk to a human")
     again = await newest_case(chat, ada)
-    refused(
-        await ada.act(case, "resolve"),
-        "This case is resolved. If the customer writes again, a new case can be opened.",
-    )
+    refused(await ada.act(case, "resolve"), "This case is resolved. Reopen it to go on, or leave a note.")
+    refused(await ada.act(case, "reopen"), "The customer has a newer open case. Go on there.")
     assert (await ada.case(again))["state"] == "open"
     assert (await ada.case(case))["state"] == "resolved"
 

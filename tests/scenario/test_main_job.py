@@ -14,7 +14,8 @@ async def test_a_question_the_help_centre_answers_is_answered_with_its_source(la
 async def test_an_answer_of_several_sentences_is_streamed_even_without_a_model(launch: Launch) -> None:
     client = await launch()
     chat = await client.chat()
-    async with chat.socket() as socket:
+    [hello] = await chat.say("Hello")
+    async with chat.socket(after=hello["id"]) as socket:
         await chat.post("How do I return an article?")
         frames = [await socket.receive_json(timeout=30)]
         while frames[-1].get("message", {}).get("author") != "bot":

@@ -18,6 +18,7 @@ from channels.web.parse import session_key
 from core import wording
 from core.ids import new_id
 from core.store.schema import runs
+from core.wording import Line
 from tests.fakes.openai_server import (
     FakeOpenAI,
     Request,
@@ -40,6 +41,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUESTION = "How long does delivery take?"
 ANSWER = "Standard delivery takes 2 to 4 working days. [1]"
+DRAFT = "SUMMARY: Wants to know about delivery.\nREPLY: Hello! It takes two to four days [1]."
 TALE = ["Parcels take two days [1]. ", "Bikes take a week [2]. ", "Shops hold them for ten days [1]. ", "That is all."]
 """Four sentences, one a piece."""
 
@@ -52,8 +54,8 @@ def api(request: pytest.FixtureRequest) -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(api: str) -> AsyncIterator[FakeOpenAI]:
-    """A language model."""
-    async with FakeOpenAI() as listening:
+    """A language model, which drafts for operators beside what the tests script."""
+    async with FakeOpenAI(without_tools=say(DRAFT)) as listening:
         yield listening
 
 
@@ -279,7 +281,7 @@ async def test_a_question_too_vague_is_asked_back(client: Client, model: FakeOpe
 async def test_a_question_about_something_else_is_declined_in_our_own_words(client: Client, model: FakeOpenAI) -> None:
     model.then(text_then_call("I only do bikes, silly. ", "decline", {"subject": "poetry"}))
     [reply] = await (await client.chat()).say("Write me a poem about Rome")
-    assert (reply["author"], reply["text"]) == ("bot", wording.DECLINED)
+    assert (reply["author"], reply["text"]) == ("bot", wording.text(Line.DECLINED))
 
 
 # Failures of the model are handoffs
@@ -299,7 +301,7 @@ async def test_a_model_that_fails_for_good_is_a_handoff_kindly_said(
     model.otherwise = error(status, retry_after=0.01, message="secret-of-the-provider")
     chat = await client.chat()
     await chat.say(QUESTION)
-    await handed_over(chat, because="model_failed", line=wording.HANDED_OFF_FAILED)
+    await handed_over(chat, because="model_failed", line=wording.text(Line.HANDED_OFF_FAILED))
     assert len(model.requests) == (1 if status in (401, 404) else 2)
 
 
@@ -318,7 +320,7 @@ async def test_a_model_that_nobody_reaches_is_a_handoff(program: Start, api: str
     async with program(**the_model(f"http://127.0.0.1:{port}/v1", api)) as client:
         chat = await client.chat()
         await chat.say(QUESTION)
-        case = await handed_over(chat, because="model_failed", line=wording.HANDED_OFF_FAILED)
+        case = await handed_over(chat, because="model_failed", line=wording.text(Line.HANDED_OFF_FAILED))
     assert case["detail"] == "APIConnectionError"
 
 
@@ -329,7 +331,7 @@ async def test_a_model_that_never_answers_is_a_handoff_once_the_time_is_over(
     async with program(**the_model(model.base_url, api), run_seconds=0.3) as client:
         chat = await client.chat()
         await chat.say(QUESTION)
-        case = await handed_over(chat, because="model_failed", line=wording.HANDED_OFF_FAILED)
+        case = await handed_over(chat, because="model_failed", line=wording.text(Line.HANDED_OFF_FAILED))
     assert case["detail"] == "No answer within 0.3 s."
     await model.seen(1, "abandoned")
 
@@ -351,7 +353,10 @@ async def test_an_answer_that_breaks_off_stays_as_far_as_it_was_read_and_goes_to
     async with chat.socket() as page:
         heard = await heard_until_system_line(page)
     shown = "Parcels take two days [1]. Bikes take a week [2]."
-    assert heard[-2:] == [("bot", f"{shown}\n\n{wording.CUT_SHORT}"), ("system", wording.HANDED_OFF_FAILED)]
+    assert heard[-2:] == [
+        ("bot", f"{shown}\n\n{wording.text(Line.CUT_SHORT)}"),
+        ("system", wording.text(Line.HANDED_OFF_FAILED)),
+    ]
     assert [text for kind, text in heard if kind == "partial"][-1] == shown
     assert [m["author"] for m in await chat.read()] == ["customer", "bot", "system"]
     assert (await case_of(chat))["reason"] == "model_failed"
@@ -374,7 +379,7 @@ async def test_an_answer_cut_by_a_limit_or_a_filter_is_not_shown_as_one(
     model.then(search(), say("It takes two days [1]", ending=ending))
     chat = await client.chat()
     await chat.say(QUESTION)
-    await handed_over(chat, because="model_failed", line=wording.HANDED_OFF_FAILED)
+    await handed_over(chat, because="model_failed", line=wording.text(Line.HANDED_OFF_FAILED))
     assert ending in (await case_of(chat))["detail"]
 
 
@@ -383,7 +388,7 @@ async def test_an_empty_answer_is_a_handoff(client: Client, model: FakeOpenAI, a
     model.then(*([search()] if after_a_search else []), empty())
     chat = await client.chat()
     await chat.say(QUESTION)
-    await handed_over(chat, because="model_empty", line=wording.HANDED_OFF_FAILED)
+    await handed_over(chat, because="model_empty", line=wording.text(Line.HANDED_OFF_FAILED))
 
 
 # What a model does that it should not
@@ -393,7 +398,7 @@ async def test_an_answer_without_a_source_goes_to_a_person_unseen(client: Client
     model.then(search(), say("It takes about two days. Trust me."))
     chat = await client.chat()
     await chat.say(QUESTION)
-    await handed_over(chat, because="weak_grounding", line=wording.HANDED_OFF)
+    await handed_over(chat, because="weak_grounding", line=wording.text(Line.HANDED_OFF))
     case = await case_of(chat)
     assert case["detail"] == "The answer named no source."
     assert case["passages"][0]["source"] == "delivery-times-and-costs.md"
@@ -405,7 +410,7 @@ async def test_an_answer_without_a_search_goes_to_a_person_even_with_a_number(
     model.then(say("It takes two days [1]. It really does."))
     chat = await client.chat()
     await chat.say(QUESTION)
-    await handed_over(chat, because="weak_grounding", line=wording.HANDED_OFF)
+    await handed_over(chat, because="weak_grounding", line=wording.text(Line.HANDED_OFF))
 
 
 async def test_an_answer_from_passages_that_do_not_carry_one_goes_to_a_person(
@@ -414,7 +419,7 @@ async def test_an_answer_from_passages_that_do_not_carry_one_goes_to_a_person(
     model.then(search("What is the capital of France?"), say("The capital of France is Paris [1]."))
     chat = await client.chat()
     await chat.say("What is the capital of France?")
-    await handed_over(chat, because="weak_grounding", line=wording.HANDED_OFF)
+    await handed_over(chat, because="weak_grounding", line=wording.text(Line.HANDED_OFF))
 
 
 async def test_a_person_promised_without_being_called_is_called_and_the_promise_not_shown(
@@ -423,14 +428,14 @@ async def test_a_person_promised_without_being_called_is_called_and_the_promise_
     model.then(search(), say("I am connecting you with a colleague now. [1] Please hold on."))
     chat = await client.chat()
     await chat.say(QUESTION)
-    await handed_over(chat, because="promised_person", line=wording.HANDED_OFF)
+    await handed_over(chat, because="promised_person", line=wording.text(Line.HANDED_OFF))
 
 
 async def test_a_person_promised_in_a_question_back_is_called_too(client: Client, model: FakeOpenAI) -> None:
     model.then(call("ask_back", {"question": "I am connecting you with a colleague now."}))
     chat = await client.chat()
     await chat.say("It makes a noise")
-    await handed_over(chat, because="promised_person", line=wording.HANDED_OFF)
+    await handed_over(chat, because="promised_person", line=wording.text(Line.HANDED_OFF))
 
 
 async def test_a_promise_in_mid_stream_ends_the_stream_before_it(client: Client, model: FakeOpenAI) -> None:
@@ -441,8 +446,8 @@ async def test_a_promise_in_mid_stream_ends_the_stream_before_it(client: Client,
     async with chat.socket() as page:
         heard = await heard_until_system_line(page)
     assert heard[-2:] == [
-        ("bot", f"Parcels take two days [1].\n\n{wording.CUT_SHORT}"),
-        ("system", wording.HANDED_OFF),
+        ("bot", f"Parcels take two days [1].\n\n{wording.text(Line.CUT_SHORT)}"),
+        ("system", wording.text(Line.HANDED_OFF)),
     ]
     assert not any("passing you" in text for kind, text in heard if kind != "system")
     assert (await case_of(chat))["reason"] == "promised_person"
@@ -454,7 +459,7 @@ async def test_a_person_called_twice_comes_once(client: Client, model: FakeOpenA
     model.then(*([together(*asked)] if at_once else asked))
     chat = await client.chat()
     await chat.say("Please change my birthday")
-    await handed_over(chat, because="model_asked", line=wording.HANDED_OFF)
+    await handed_over(chat, because="model_asked", line=wording.text(Line.HANDED_OFF))
     assert (await case_of(chat))["detail"] == "needs an account change"
 
 
@@ -464,7 +469,7 @@ async def test_a_person_called_after_some_words_ends_the_words(client: Client, m
     await chat.say(QUESTION)
     said = await chat.read()
     assert [m["author"] for m in said] == ["customer", "bot", "system"]
-    assert said[1]["text"] == f"{''.join(TALE[:3]).rstrip()}\n\n{wording.CUT_SHORT}"
+    assert said[1]["text"] == f"{''.join(TALE[:3]).rstrip()}\n\n{wording.text(Line.CUT_SHORT)}"
     assert (await case_of(chat))["reason"] == "model_asked"
 
 
@@ -472,14 +477,14 @@ async def test_words_before_a_handoff_that_no_search_carries_are_not_shown(clien
     model.then(text_then_call("Hm. I wonder. Let me get someone. ", "hand_off", {"reason": "unclear"}))
     chat = await client.chat()
     await chat.say("Please change my birthday")
-    await handed_over(chat, because="model_asked", line=wording.HANDED_OFF)
+    await handed_over(chat, because="model_asked", line=wording.text(Line.HANDED_OFF))
 
 
 async def test_a_model_that_searches_for_ever_is_stopped(client: Client, model: FakeOpenAI) -> None:
     model.otherwise = search()
     chat = await client.chat()
     await chat.say(QUESTION)
-    await handed_over(chat, because="model_exhausted", line=wording.HANDED_OFF_FAILED)
+    await handed_over(chat, because="model_exhausted", line=wording.text(Line.HANDED_OFF_FAILED))
     assert len(model.requests) <= 8
 
 
@@ -504,7 +509,7 @@ async def test_the_model_reads_the_conversation_with_the_colleagues_words_and_th
         ("user", QUESTION),
         ("assistant", ANSWER),
         ("user", "Do I get a discount?"),
-        ("assistant", f"({wording.HANDED_OFF})"),
+        ("assistant", f"({wording.text(Line.HANDED_OFF)})"),
         ("assistant", "(Ada has joined the conversation.)"),
         ("assistant", "(Ada, a colleague, wrote:) You get ten percent."),
         ("assistant", "(Ada has handed the conversation back to the assistant.)"),
@@ -592,7 +597,7 @@ async def test_who_asks_for_a_person_meanwhile_gets_one_and_the_models_late_answ
     await chat.post(QUESTION)
     await model.seen(1)
     [line] = await chat.say("I want to talk to a person")
-    assert line["text"] == wording.HANDED_OFF_ASKED
+    assert line["text"] == wording.text(Line.HANDED_OFF_ASKED)
     case = await case_of(chat)
     assert (await ada.act(case["id"], "claim")).status == 200
     gate.set()

@@ -29,7 +29,9 @@ class Clock:
 class Desks:
     """The program with two desks of its own, and an operator at the web desk."""
 
-    def __init__(self, client: Client, ada: Operator, clock: Clock, first: RecordingDesk, second: RecordingDesk) -> None:
+    def __init__(
+        self, client: Client, ada: Operator, clock: Clock, first: RecordingDesk, second: RecordingDesk
+    ) -> None:
         self.client = client
         self.ada = ada
         self.clock = clock

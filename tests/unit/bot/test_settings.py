@@ -6,6 +6,8 @@ import pytest
 
 from bot.settings import SAMPLE_COMPANY, SAMPLE_KB, Settings, load_settings
 from core.errors import SetupError
+from core.hours import Hours
+from core.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -76,6 +78,41 @@ def test_one_error_lists_everything_that_is_wrong(monkeypatch: pytest.MonkeyPatc
     assert "postgresql+asyncpg://" in sentence
     assert "https://help.example.com" in sentence
     assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"DESK_HOURS": "weekdays"}, "'weekdays' is no day"),
+        ({"DESK_TIME_ZONE": "Mars"}, "time zone 'Mars'"),
+        ({"DESK_HOLIDAYS": "Christmas"}, "holiday 'Christmas'"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else None,
+)
+def test_hours_that_cannot_be_read_are_named(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SetupError, match=named):
+        load_settings()
+
+
+def test_the_desks_settings_are_its_policy() -> None:
+    policy = load_settings(
+        desk_hours="Mon-Fri 09:00-17:00",
+        desk_time_zone="Europe/Berlin",
+        remind_unclaimed_minutes=5,
+        remind_unanswered_minutes=0,
+        reopen_days=2,
+        survey=False,
+        desk="slack:C1",
+        second_desk="slack:C2",
+    ).policy
+    assert policy == Policy(
+        Hours.parse("Mon-Fri 09-17", "Europe/Berlin"), "slack:C1", "slack:C2", 300, 0, 172_800, False
+    )
+    assert load_settings().policy == Policy(), "the defaults are those of the rules"
 
 
 @pytest.mark.parametrize(

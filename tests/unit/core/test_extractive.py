@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core import wording
 from core.agent.assistant import Assistant
-from core.agent.extractive import _Passage, quote, reply
+from core.agent.extractive import Numbered, quote, reply
 from core.agent.providers import extractive, load_instructions
 from core.errors import Superseded, TemporaryError
 from core.events import HandoffReason, Outcome, RunResult
@@ -16,6 +16,7 @@ from core.ids import MessageId, ThreadId, ThreadKey
 from core.messages import Author, Message
 from core.thread import Thread
 from core.turn import Turn
+from core.wording import Line
 
 DELIVERY = "Parcels take two days. Bikes take a week. Call us if it takes longer."
 
@@ -78,29 +79,44 @@ async def test_a_question_is_answered_with_the_passage_and_its_number() -> None:
     assert result.grounding == shelf.grounding
 
 
-@pytest.mark.parametrize("text", ["Hello", "Guten Tag!", "¡Hola!"])
-async def test_a_greeting_is_greeted_without_a_search(text: str) -> None:
+@pytest.mark.parametrize(("text", "language"), [("Hello", "en"), ("Guten Tag!", "de"), ("¡Hola!", "es")])
+async def test_a_greeting_is_greeted_in_its_language_without_a_search(text: str, language: str) -> None:
     shelf = Shelf(DELIVERY)
     result = await answer(shelf, text)
-    assert (result.text, shelf.asked) == (wording.GREETING, [])
+    assert (result.text, shelf.asked) == (wording.text(Line.GREETING, language), [])
 
 
-@pytest.mark.parametrize("text", ["Thanks!", "Danke schön", "merci beaucoup"])
-async def test_thanks_are_answered_without_a_search(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "language"), [("Thanks!", "en"), ("Danke schön", "de"), ("merci beaucoup", "fr"), ("👍", "en")]
+)
+async def test_thanks_are_answered_in_their_language_without_a_search(text: str, language: str) -> None:
     shelf = Shelf(DELIVERY)
     result = await answer(shelf, text)
-    assert (result.outcome, result.text, shelf.asked) == (Outcome.ANSWERED, wording.THANKS, [])
+    assert (result.outcome, result.text, shelf.asked) == (Outcome.ANSWERED, wording.text(Line.THANKS, language), [])
 
 
 async def test_a_vague_message_is_asked_back() -> None:
     shelf = Shelf(DELIVERY)
     result = await answer(shelf, "it does not work")
-    assert (result.outcome, result.text, shelf.asked) == (Outcome.CLARIFIED, wording.ASK_BACK, [])
+    assert (result.outcome, result.text, shelf.asked) == (Outcome.CLARIFIED, wording.text(Line.ASK_BACK), [])
+
+
+async def test_who_says_that_an_answer_was_no_use_is_asked_what_they_tried() -> None:
+    shelf = Shelf(DELIVERY)
+    result = await answer(shelf, "Delivery?", (Author.BOT, "Two days."), "it does not work")
+    assert (result.outcome, result.text, shelf.asked) == (Outcome.CLARIFIED, wording.text(Line.SORRY_UNHELPFUL), [])
+
+
+async def test_a_question_beside_the_word_that_an_answer_was_no_use_is_looked_up() -> None:
+    shelf = Shelf(DELIVERY)
+    said = "That did not help. How long does delivery take to Scotland?"
+    result = await answer(shelf, "Delivery?", (Author.BOT, "Two days."), said)
+    assert (result.outcome, shelf.asked) == (Outcome.ANSWERED, [said])
 
 
 async def test_a_question_about_something_else_entirely_is_declined() -> None:
     result = await answer(Shelf(DELIVERY, confidence=0.0, relatedness=0.1), "Which film about bikes won the prize?")
-    assert (result.outcome, result.text, result.citations) == (Outcome.DECLINED, wording.DECLINED, ())
+    assert (result.outcome, result.text, result.citations) == (Outcome.DECLINED, wording.text(Line.DECLINED), ())
 
 
 async def test_a_question_in_a_language_that_cannot_be_judged_goes_to_a_person_rather_than_being_declined() -> None:
@@ -110,7 +126,7 @@ async def test_a_question_in_a_language_that_cannot_be_judged_goes_to_a_person_r
 
 async def test_the_next_passage_of_the_same_article_is_quoted_too_when_both_are_short() -> None:
     pieces = ("Two days.", "| a |\n|---|\n| b |")
-    text = quote("How long?", [_Passage(number, "Delivery", piece) for number, piece in enumerate(pieces, 1)])
+    text = quote("How long?", [Numbered(number, "Delivery", piece) for number, piece in enumerate(pieces, 1)])
     assert text == "Two days. [1]\n\n| a |\n|---|\n| b |\n\n[2]"
 
 
@@ -204,12 +220,12 @@ LONG = " ".join(f"Filler sentence number {n} says nothing at all about it." for 
 
 def test_a_short_passage_is_quoted_whole_with_its_steps() -> None:
     steps = "1. Open **Account**.\n2. Choose *Return*.\n3. Print the label."
-    assert quote("How do I return?", [_Passage(3, "Returns", steps)]) == f"{steps} [3]"
+    assert quote("How do I return?", [Numbered(3, "Returns", steps)]) == f"{steps} [3]"
 
 
 def test_of_a_long_passage_the_sentences_that_speak_of_the_question_are_quoted() -> None:
     text = f"{LONG} The warranty of a frame lasts ten years. {LONG}"
-    quoted = quote("How long is the warranty of the frame?", [_Passage(1, "Warranty", text)])
+    quoted = quote("How long is the warranty of the frame?", [Numbered(1, "Warranty", text)])
     assert "ten years" in quoted
     assert quoted.startswith("… ")
     assert quoted.endswith(" … [1]")
@@ -224,12 +240,12 @@ async def test_a_number_after_a_table_stands_on_a_line_of_its_own() -> None:
 
 def test_one_endless_sentence_is_quoted_whole_rather_than_cut() -> None:
     endless = "word " * 500
-    assert quote("word?", [_Passage(1, "T", endless)]) == f"{endless.strip()} [1]"
+    assert quote("word?", [Numbered(1, "T", endless)]) == f"{endless.strip()} [1]"
 
 
 @given(st.text(max_size=3_000), st.text(min_size=1, max_size=100))
 def test_every_quoted_line_stands_in_the_passage(text: str, question: str) -> None:
-    quoted = quote(question, [_Passage(1, "T", text)])
+    quoted = quote(question, [Numbered(1, "T", text)])
     assert quoted.endswith(("\n\n[1]", " [1]"))
     words = quoted.removesuffix("[1]").rstrip().removeprefix("… ").removesuffix(" …").strip()
     assert words in text or "[" in text

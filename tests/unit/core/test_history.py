@@ -10,6 +10,7 @@ from core.ids import MessageId, ThreadId, ThreadKey
 from core.messages import Author, Message
 from core.thread import Thread
 from core.turn import Turn
+from core.wording import Line
 
 THREAD = Thread(ThreadId("t_1"), ThreadKey("web", "chat", "s_1"), "web:s_1")
 
@@ -35,7 +36,11 @@ async def read(of: Turn) -> SessionContext:
         (said(Author.CUSTOMER, "Hello"), "user", "Hello"),
         (said(Author.BOT, "Two days. [1]"), "assistant", "Two days. [1]"),
         (said(Author.OPERATOR, "Ten percent.", name="Ada"), "assistant", "(Ada, a colleague, wrote:) Ten percent."),
-        (said(Author.SYSTEM, wording.handed_back("Ada")), "assistant", f"({wording.handed_back('Ada')})"),
+        (
+            said(Author.SYSTEM, wording.text(Line.HANDED_BACK, operator="Ada")),
+            "assistant",
+            f"({wording.text(Line.HANDED_BACK, operator='Ada')})",
+        ),
     ],
 )
 def test_only_the_customer_speaks_as_the_user(message: Message, role: str, text: str) -> None:

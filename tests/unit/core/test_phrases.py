@@ -448,7 +448,8 @@ def test_at_most_three_of_a_thousand_real_questions_are_taken_for_such_a_request
 
 
 @pytest.mark.parametrize(
-    "text", ["No me ha ayudado", "That did not help either", "Das hat auch nicht geholfen", "Ça ne m'a pas aidé non plus"]
+    "text",
+    ["No me ha ayudado", "That did not help either", "Das hat auch nicht geholfen", "Ça ne m'a pas aidé non plus"],
 )
 def test_no_help_is_never_taken_for_thanks(text: str) -> None:
     assert (phrases.is_unhelpful(text), phrases.is_only_unhelpful(text), phrases.is_thanks(text)) == (True, True, False)
