@@ -71,7 +71,7 @@ class WebDesk:
 
     async def _notices(self) -> list[dict[str, str]]:
         """Return what the owner must know: a desk that can't be reached."""
-        failing = {case.desk: case.desk_error for case in await self._store.cases.find("open") if case.desk_error}
+        failing = await self._store.cases.unreachable_desks()
         return [{"text": f"{desk} can't be reached: {error} Its cases wait here."} for desk, error in failing.items()]
 
     async def operators(self, request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import structlog
 from agent_framework import Agent, Message
 
-from core.agent import extractive
+from core.agent import extractive, sentences
 from core.agent.citations import Sources
 from core.agent.history import to_model
 from core.agent.providers import Provider
@@ -50,15 +50,14 @@ async def draft(
 
 def what_was_asked(turn: Turn) -> str:
     """Return the customer's last words that ask something: not the call for a person, not a thank-you."""
-    lines = [line for line in turn.asked_last.splitlines() if line.strip() and not _says_nothing(line)]
-    if not lines:
-        said = [m.text for m in turn.messages if m.author is Author.CUSTOMER and m.text and not _says_nothing(m.text)]
-        lines = said[-1:]
-    return "\n".join(lines)[-_MOST_QUESTION:]
+    said = [turn.asked_last, *(m.text for m in reversed(turn.messages) if m.author is Author.CUSTOMER)]
+    return next(filter(None, map(_asking, said)), "")[-_MOST_QUESTION:]
 
 
-def _says_nothing(text: str) -> bool:
-    return wants_person(text) or is_thanks(text) or is_greeting(text)
+def _asking(text: str) -> str:
+    """Return the sentences of `text` that are more than a greeting, a thank-you or the call for a person."""
+    pieces = [piece for piece in sentences.split(text) if piece.strip()]
+    return "".join(p for p in pieces if not (wants_person(p) or is_thanks(p) or is_greeting(p))).strip()
 
 
 def quoted(question: str, passages: Sequence[Passage]) -> Suggestion:

@@ -66,6 +66,12 @@ class Cases:
                 raise LookupError(f"no case {case}")
             return (await self._with_threads(connection, rows))[0]
 
+    async def unreachable_desks(self) -> dict[str, str]:
+        """Return the desks that open cases could not be posted to, each with the last reason."""
+        query = select(cases.c.desk, cases.c.desk_error).where(cases.c.state == "open", cases.c.desk_error != "")
+        async with self._database.reading() as connection:
+            return {row.desk: row.desk_error for row in await connection.execute(query.order_by(cases.c.number))}
+
     async def changed_since(self, moment: float) -> list[tuple[CaseId, float]]:
         """Return the ids of cases changed after `moment` and when, the earliest change first."""
         async with self._database.reading() as connection:
