@@ -15,6 +15,7 @@ from core.desk import DraftFate
 from core.events import HandoffReason, OperatorDid, Outcome, RunResult, Suggestion, TraceStep
 from core.figures import Figures, Waiting
 from core.grounding import Grounding, Passage
+from core.hours import Hours
 from core.ids import CaseId, FileId, MessageId, OperatorId, RunId, ThreadId, ThreadKey
 from core.messages import Author, Citation, DeskAction, File, Message, Rating, Resolution
 from core.policy import Policy
@@ -171,6 +172,27 @@ def test_a_case_that_waits_too_long_says_for_what() -> None:
     ):
         assert render.case_line(waits, NAMES, MOMENT + late - 1, Policy())["overdue"] is None
         assert render.case_line(waits, NAMES, MOMENT + late, Policy())["overdue"] == word
+
+
+@pytest.mark.parametrize(
+    ("hours", "due"),
+    [
+        ("", "2027-01-15T08:10"),
+        ("Mon-Fri 09:00-17:00", "2027-01-15T09:10"),
+        ("Mon-Fri 09:00-09:06", "2027-01-18T09:04"),  # the Friday's six minutes, and four of the Monday's
+        ("closed", None),
+    ],
+)
+def test_a_case_says_when_it_will_be_overdue_by_the_desks_hours(hours: str, due: str | None) -> None:
+    line = render.case_line(case(), NAMES, MOMENT, Policy(hours=Hours.parse(hours)))
+    assert (line["due_at"] and line["due_at"][:16]) == due
+
+
+def test_a_case_that_nobody_waits_for_is_never_due() -> None:
+    held = replace(THREAD, owner=Owner(OwnerKind.OPERATOR, ADA))
+    for quiet in (case(is_open=False), case(thread=held, waiting_since=None)):
+        assert render.case_line(quiet, NAMES, MOMENT, Policy())["due_at"] is None
+    assert render.case_line(case(), NAMES, MOMENT, Policy(unclaimed=0))["due_at"] is None
 
 
 def test_a_case_shows_who_the_customer_is_and_where_it_is_posted() -> None:
