@@ -34,6 +34,7 @@ from core.effects import (
 from core.errors import PermanentError, Superseded, TemporaryError
 from core.events import HandoffReason, Outcome, RunResult, Suggestion
 from core.ids import ThreadId
+from core.messages import Author
 from core.store.inbox import Clock
 from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
 from core.store.runs import DRAFT
@@ -253,7 +254,8 @@ class Worker:
         if decision:
             log.error("desk_unreachable", desk=part.desk, case=part.case, error=sent.error or "")
             self._announce(ThreadId(lease.row.thread_id), decision)
-        self._bell.ring(DESK, *([part.thread.id] if part.thread else []))
+        told = part.message and part.message.author is Author.OPERATOR  # its outcome may be due at a desk now
+        self._bell.ring(DESK, *([part.thread.id] if part.thread else []), *([DELIVERIES] if told else []))
 
 
 class _RunVoice:

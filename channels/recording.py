@@ -239,10 +239,10 @@ class RecordingDesk:
         self._answer()
         assert part.case
         case = await self.store.cases.get(part.case)
-        self.cards[case.id] = card_text(case)
         if not part.desk_thread:
             said = await self.store.cases.messages(case)
             self.threads[case.id] = [self._line(m) for m in said]
+        self.cards[case.id] = card_text(case)
         return Sent(platform_id=part.desk_thread or f"card{next(self._ids)}")
 
     async def post_line(self, part: Part) -> Sent:

@@ -316,10 +316,13 @@ class ChannelContract(_Contract):
         thread = await _thread(kit, kim)
         assert thread.turn_over_up_to == thread.asked_up_to
         assert 1 <= len(shown) <= len(asked)
-        if thread.case is None:
-            order = [source for _, source in asked]
-            places = [order.index(source) for source in _first_sources(shown)]
-            assert places == sorted(set(places))
+        order = [source for _, source in asked]
+        places = [order.index(source) for source in _first_sources(shown)]
+        assert places == sorted(set(places))
+        if thread.case:  # together they were too much for one answer
+            assert wording.text(Line.HANDED_OFF) in _plain(shown[-1].text)
+        else:
+            assert len(places) == len(shown)
 
     async def test_two_questions_one_after_the_other_each_have_their_answer(
         self, kit: ChannelKit, kim: CustomerHand

@@ -50,10 +50,9 @@ class Kit:
 class WebHand:
     """An operator at the web desk, over its HTTP API."""
 
-    def __init__(self, kit: Kit, operator: Operator, id_: OperatorId, name: str) -> None:
+    def __init__(self, kit: "WebKit", operator: Operator, id_: OperatorId, name: str) -> None:
         self._kit = kit
         self._operator = operator
-        self._read: dict[str, tuple[str, Card]] = {}
         self.id = id_
         self.name = name
 
@@ -62,7 +61,7 @@ class WebHand:
 
     async def _card(self, line: dict[str, Any]) -> Card:
         """Return the card of a case on the list; the case is read again only when the list says that it changed."""
-        updated, card = self._read.get(line["id"], ("", None))
+        updated, card = self._kit.cards.get(line["id"], ("", None))
         if card is None or updated != line["updated_at"]:
             detail = await self._operator.case(line["id"])
             sources = [passage["title"] for passage in detail["passages"]]
@@ -70,7 +69,7 @@ class WebHand:
             text = "\n".join((line["customer"], line["reason_text"], line["summary"], *sources, *trace))
             owner = "unclaimed" if line["owner"] == "desk" else "held"
             card = Card(CaseId(line["id"]), "resolved" if line["state"] == "resolved" else owner, text)
-            self._read[line["id"]] = line["updated_at"], card
+            self._kit.cards[line["id"]] = line["updated_at"], card
         return card
 
     async def lines(self, case: CaseId) -> list[Seen]:
@@ -131,7 +130,11 @@ def _seen(message: dict[str, Any]) -> Seen:
 
 
 class WebKit(Kit):
-    """The web desk."""
+    """The web desk. `cards` are those read so far, and when each was changed last."""
+
+    def __init__(self, program: Program, channel: RecordingChannel) -> None:
+        super().__init__(program, channel)
+        self.cards: dict[str, tuple[str, Card]] = {}
 
     async def operator(self, name: str) -> WebHand:
         id_, token = await self.signed_in(name)
