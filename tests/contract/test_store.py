@@ -942,3 +942,16 @@ async def test_the_migrated_tables_are_those_the_program_means(database: Databas
             )
         )
     assert differences == []
+
+
+async def test_a_claim_says_whether_others_wait_behind_it(scene: Scene) -> None:
+    case = await scene.hand_off()
+    await scene.act(case, DeskAction.CLAIM)
+    await scene.deliver_all()
+    for words in ("first", "second"):
+        await scene.act(case, DeskAction.REPLY, words)
+    [first] = await scene.claim_parts()
+    assert first.followed
+    await scene.store.deliveries.finish(first, DeliveryState.DELIVERED, scene.clock())
+    [second] = await scene.claim_parts()
+    assert not second.followed
