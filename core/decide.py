@@ -123,7 +123,7 @@ def _customer_changed(thread: Thread, event: CustomerChanged) -> Decision:
     if not event.seq:
         return Decision(thread, ignored=IgnoredBecause.GONE)
     amend = Amend(event.message, event.text)
-    unanswered = thread.owner.kind is OwnerKind.BOT and event.seq > thread.turn_over_up_to
+    unanswered = thread.owner.kind is OwnerKind.BOT and event.seq > thread.answered_up_to
     if not unanswered or (thread.run and thread.run.speaking):
         return Decision(thread, (amend, *_card(thread)))
     decision = start_run(thread)

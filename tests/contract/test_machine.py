@@ -74,6 +74,7 @@ class ThreadModel:
     epoch: int = 0
     said: list[tuple[Author, str]] = field(default_factory=list)
     asked_up_to: int = 0
+    answered_up_to: int = 0
     run: RunModel | None = None
     case: CaseId | None = None
     resolved: tuple[CaseId, OperatorId, float] | None = None
@@ -356,7 +357,7 @@ class Conversations(RuleBasedStateMachine):
         if isinstance(event, InboundMessage):
             self.states[lease.id] = self.model_customer(id_, thread, event)
         else:
-            self.states[lease.id] = self.model_operator(thread, event)
+            self.states[lease.id] = self.model_operator(id_, thread, event)
 
     def model_customer(self, id_: ThreadId, thread: ThreadModel, event: InboundMessage) -> str:
         if not event.text.strip():
@@ -377,13 +378,14 @@ class Conversations(RuleBasedStateMachine):
         thread.run = RunModel(run.id, thread.asked_up_to)
         self.runs[run.id] = (id_, thread.run)
 
-    def model_operator(self, thread: ThreadModel, event: DeskEvent) -> str:
+    def model_operator(self, id_: ThreadId, thread: ThreadModel, event: DeskEvent) -> str:
         me = f"operator:{event.operator}"
         mine = event.case == thread.case and thread.owner == me
         if event.action in {DeskAction.NOTE, DeskAction.WRITE}:
             reply = event.action is DeskAction.WRITE and mine
             if event.text:
                 thread.said.append((Author.OPERATOR if reply else Author.NOTE, event.text))
+                thread.answered_up_to = thread.asked_up_to if reply else thread.answered_up_to
             return "done" if event.text else "refused"
         if event.action is DeskAction.REOPEN and not thread.case:
             self.model_goes_on(thread, event.case, event.operator)
@@ -409,17 +411,21 @@ class Conversations(RuleBasedStateMachine):
                 self.model_change_owner(thread, "desk")
             case DeskAction.REPLY, owner if owner == me and event.text:
                 thread.said.append((Author.OPERATOR, event.text))
+                thread.answered_up_to = thread.asked_up_to
             case action, owner if action in CLOSING and owner in {me, "desk"}:
                 self.model_change_owner(thread, "bot")
                 thread.case = None
                 if action is DeskAction.RESOLVE:
                     self.model_resolved(thread, event)
+                elif thread.asked_up_to > thread.answered_up_to:
+                    self.model_start_run(id_, thread)
             case _:
                 return "refused"
         return "done"
 
     def model_resolved(self, thread: ThreadModel, event: DeskEvent) -> None:
         thread.resolved = (event.case, event.operator, self.clock())
+        thread.answered_up_to = thread.asked_up_to
         if event.outcome in SURVEYED and thread.surveyed != event.case:
             thread.said.append((Author.SYSTEM, ""))
             thread.surveyed = event.case
@@ -436,6 +442,7 @@ class Conversations(RuleBasedStateMachine):
 
     def model_hand_off(self, id_: ThreadId, thread: ThreadModel) -> None:
         self.model_change_owner(thread, "desk")
+        thread.answered_up_to = thread.asked_up_to
         thread.run = thread.resolved = None
         thread.case = self.do(self.store.thread(id_)).case
         assert thread.case
@@ -507,6 +514,7 @@ class Conversations(RuleBasedStateMachine):
         thread.run = None
         if result.text:
             thread.said.append((Author.BOT, result.text))
+        thread.answered_up_to = run.seen
         if result.outcome is Outcome.HANDED_OFF:
             self.model_hand_off(id_, thread)
         elif thread.asked_up_to > run.seen:
@@ -598,7 +606,7 @@ class Conversations(RuleBasedStateMachine):
             assert [m.author for m in mine] == [author for author, _ in model.said]
             assert all(words in ("", m.text) for (_, words), m in zip(model.said, mine, strict=True))
             assert (str(thread.owner), thread.epoch, thread.case) == (model.owner, model.epoch, model.case)
-            assert thread.asked_up_to == model.asked_up_to
+            assert (thread.asked_up_to, thread.answered_up_to) == (model.asked_up_to, model.answered_up_to)
             resolved = thread.resolved
             assert model.resolved == (resolved and (resolved.case, resolved.operator, resolved.at))
             assert (thread.run is None) == (model.run is None)
@@ -606,7 +614,7 @@ class Conversations(RuleBasedStateMachine):
                 assert (thread.run.id, thread.run.seen_up_to) == (model.run.id, model.run.seen)
                 assert thread.run.speaking == model.run.speaking
             elif model.owner == "bot" and not model.inbox:
-                assert thread.turn_over_up_to == thread.asked_up_to, "nobody waits for an answer that nobody works on"
+                assert thread.answered_up_to == thread.asked_up_to, "nobody waits for an answer that nobody works on"
 
     def the_epoch_grows_with_each_change_of_owner_and_only_then(self, rows: Rows) -> None:
         for row in rows["threads"]:

@@ -694,6 +694,23 @@ async def test_an_operator_takes_an_old_case_up_again_unless_there_is_a_newer_on
     assert (await scene.store.cases.get(new)).is_open
 
 
+async def test_after_a_hand_back_the_bot_is_asked_what_no_person_answered_and_nothing_else(scene: Scene) -> None:
+    case = await held(scene)
+    await scene.say("How long does delivery take?")
+    await scene.act(case, DeskAction.REPLY, "Two days.")
+    await scene.say("And by express?")
+    await scene.act(case, DeskAction.HAND_BACK)
+    turn = await scene.store.runs.turn(await scene.claim_run())
+    assert turn.question == "And by express?"
+    assert turn.history[-1].text == wording.text(Line.HANDED_BACK, operator="Ada")
+
+
+async def test_a_wish_for_a_person_that_was_granted_is_not_asked_again_after_a_hand_back(scene: Scene) -> None:
+    case = await held(scene)
+    await scene.act(case, DeskAction.HAND_BACK)
+    assert await scene.claim_runs() == []
+
+
 # Suggested replies
 
 TWO_DAYS = Suggestion("Parcels take two days.", summary="Asks for the delivery time.")

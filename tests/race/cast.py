@@ -149,13 +149,16 @@ class Word:
 
 @dataclass(slots=True)
 class Book:
-    """What all customers saw, in order. `begins` rings a thread whenever the bot begins to say something there."""
+    """What all customers saw, in order, and the threads where an answer still grows.
+
+    `begins` rings a thread whenever the bot begins to say something there.
+    """
 
     order: Callable[[], int]
     words: list[Word] = field(default_factory=list)
     begins: Bell = field(default_factory=Bell)
     late: set[asyncio.Task[None]] = field(default_factory=set)
-    cut_off: int = 0
+    growing: set[ThreadId] = field(default_factory=set)
 
 
 class Wire:
@@ -204,6 +207,8 @@ class Wire:
         assert part.thread
         assert part.message
         said = part.message
+        if part.run:
+            self._book.growing.discard(part.thread.id)
         self._book.words.append(Word(self._book.order(), began, part.thread.id, said.author, said.text, part.id))
 
 
@@ -218,12 +223,13 @@ class StreamingWire(Wire):
         self._book.begins.ring(thread.id)
         await self._world.pause()
         self._book.words.append(Word(self._book.order(), began, thread.id, Author.BOT, text, epoch=thread.epoch))
+        self._book.growing.add(thread.id)
         await self._world.pause()
 
     async def cut_off(self, thread: Thread) -> None:
         """End the growing answer; that shows nothing new."""
         await self._world.pause()
-        self._book.cut_off += 1
+        self._book.growing.discard(thread.id)
 
 
 @dataclass(slots=True)

@@ -7,13 +7,11 @@ and a journal that triggers keep in the database, in the order of the commits.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -36,17 +34,19 @@ from core.store.engine import Database, sqlite_url
 from core.store.files import Files
 from core.store.inbox import Inbox
 from core.store.leases import WAITING
-from core.store.migrations import migrate
 from core.store.receipts import Receipt
 from core.store.store import Store
 from core.thread import OwnerKind, Thread
-from tests.race.cast import ROOM, Book, Manual, Room, Script, Scripted, StreamingWire, Wire, Word
+from tests.race.cast import ROOM, Book, Manual, Room, Script, Scripted, StreamingWire, Wire
+from tests.race.journal import EMPTY
 from tests.race.simulated import World, run, simulated
 
 WORK = (schema.receipts, schema.runs, schema.deliveries)
 QUIET_WITHIN = 1_500.0  # simulated seconds for everything to end: leases, tries, the desk's sweeps
 RARELY = 20.0  # simulated seconds between looks when only time has to pass
 PATIENT = 120.0  # simulated seconds an operator waits for the answer to a click
+
+Act = Coroutine[Any, Any, None]
 
 SCRIPTS: Mapping[str, float] = {
     **dict.fromkeys(Script, 1.0),
@@ -58,38 +58,6 @@ SCRIPTS: Mapping[str, float] = {
     "thanks": 1.0,
 }
 """What customers write, and how often: mostly a question whose last word is the model's script."""
-
-_JOURNAL = """
-CREATE TABLE journal (n INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT, id TEXT, thread TEXT, own INTEGER, now INTEGER,
-                      owner TEXT, detail TEXT);
-CREATE TRIGGER j_begun AFTER INSERT ON threads BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  VALUES ('owner', NEW.id, NEW.id, NEW.epoch, NEW.epoch, NEW.owner, ''); END;
-CREATE TRIGGER j_owner AFTER UPDATE ON threads WHEN NEW.epoch != OLD.epoch OR NEW.owner != OLD.owner BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  VALUES ('owner', NEW.id, NEW.id, NEW.epoch, NEW.epoch, NEW.owner, ''); END;
-CREATE TRIGGER j_claimed AFTER UPDATE ON deliveries WHEN NEW.lease_token != OLD.lease_token BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  SELECT 'claimed', NEW.id, NEW.thread_id, NEW.epoch, epoch, owner, CASE NEW.fenced WHEN 1 THEN 'bot' ELSE '' END
-  FROM threads WHERE id = NEW.thread_id; END;
-CREATE TRIGGER j_ended AFTER UPDATE ON deliveries WHEN NEW.state != OLD.state BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  SELECT 'ended', NEW.id, NEW.thread_id, NEW.epoch, epoch, owner, NEW.state FROM threads WHERE id = NEW.thread_id; END;
-CREATE TRIGGER j_run AFTER UPDATE ON runs WHEN NEW.lease_token != OLD.lease_token OR NEW.state != OLD.state BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  SELECT CASE WHEN NEW.state = OLD.state THEN 'run' ELSE 'run ended' END, NEW.id, NEW.thread_id, NEW.epoch, epoch,
-         owner, NEW.state FROM threads WHERE id = NEW.thread_id; END;
-CREATE TRIGGER j_said AFTER INSERT ON messages BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  SELECT 'said', NEW.id, NEW.thread_id, NEW.seq, epoch, owner, NEW.author FROM threads WHERE id = NEW.thread_id; END;
-CREATE TRIGGER j_decided AFTER UPDATE ON receipts WHEN NEW.state != OLD.state BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  SELECT 'decided', NEW.id, NEW.lane, epoch, epoch, owner, NEW.state FROM threads WHERE id = NEW.lane; END;
-CREATE TRIGGER j_case AFTER INSERT ON cases BEGIN
-  INSERT INTO journal (what, id, thread, own, now, owner, detail)
-  SELECT 'case', NEW.id, NEW.thread_id, epoch, epoch, owner, NEW.reason FROM threads WHERE id = NEW.thread_id; END;
-"""
-"""Triggers write down each step in its own transaction: `own` is the row's epoch (or seq), `now` the thread's then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,37 +88,22 @@ class Played:
     seed: int
     chats: Sequence[Chat]
     rows: Mapping[str, Sequence[Row[Any]]]
-    words: Sequence[Word]
+    book: Book
     room: Room
     stolen: frozenset[str]
     trouble: Sequence[str]
     story: Sequence[tuple[int, str, str]]
 
 
-@cache
-def _template() -> Path:
-    """Return a migrated database with the journal's triggers, to copy."""
-    folder = Path(mkdtemp(prefix="threadline-race-"))
-    database = Database(sqlite_url(folder / "empty.db"))
-
-    async def make() -> None:
-        await migrate(database)
-        async with database.writing("journal") as connection:
-            for statement in _JOURNAL.split(";\n"):
-                if statement.strip():
-                    await connection.exec_driver_sql(statement)
-        await database.close()
-
-    asyncio.run(make())
-    return folder / "empty.db"
-
-
 def play(seed: int, folder: Path, *, chats: int) -> Played:
-    """Play the program of `seed` with so many conversations side by side."""
+    """Play the program of `seed` with so many conversations side by side; `folder` holds the template."""
     file = folder / f"{seed}.db"
-    shutil.copy(_template(), file)
+    shutil.copy(folder / EMPTY, file)
     with simulated(seed) as world:
-        return run(world, _Program(seed, world, file).play(chats))
+        played = run(world, _Program(seed, world, file).play(chats))
+    for left in folder.glob(f"{seed}.db*"):
+        left.unlink()
+    return played
 
 
 class _Replica:
@@ -226,9 +179,7 @@ class _Program:
                 await self._quiet()
                 rows = await self._rows()
         trouble = [str(log) for log in logs if _is_trouble(log)]
-        return Played(
-            self.seed, told, rows, self.book.words, self.room, frozenset(self.stolen), trouble, sorted(self.story)
-        )
+        return Played(self.seed, told, rows, self.book, self.room, frozenset(self.stolen), trouble, sorted(self.story))
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[None]:
@@ -342,7 +293,7 @@ class _Program:
     async def _says(self, chat: Chat) -> None:
         chat.asked.append(await self._accept(chat.key))
 
-    async def _next(self, chat: Chat) -> "list[Any]":
+    async def _next(self, chat: Chat) -> list[Act]:
         """Choose what happens next: one thing, or several at the same moment."""
         async with self.store.database.reading() as connection:
             thread = await threads.load(connection, chat.thread)
@@ -361,7 +312,7 @@ class _Program:
             case OwnerKind.OPERATOR:
                 return self._while_held(chat, thread, case)
 
-    def _while_the_bot_speaks(self, chat: Chat, thread: Thread, case: CaseId) -> "list[Any]":
+    def _while_the_bot_speaks(self, chat: Chat, thread: Thread, case: CaseId) -> list[Act]:
         ada, ben = self._both()
         busy = thread.run is not None
         return self._one_of(
@@ -371,7 +322,7 @@ class _Program:
             (0.5, lambda: [self._does(chat, case, ada, DeskAction.NOTE)]),
         )
 
-    def _while_nobody_holds_it(self, chat: Chat, case: CaseId) -> "list[Any]":
+    def _while_nobody_holds_it(self, chat: Chat, case: CaseId) -> list[Act]:
         ada, ben = self._both()
         return self._one_of(
             (4, lambda: [self._does(chat, case, ada, DeskAction.CLAIM)]),
@@ -383,7 +334,7 @@ class _Program:
             (1, lambda: [self._says(chat)]),
         )
 
-    def _while_held(self, chat: Chat, thread: Thread, case: CaseId) -> "list[Any]":
+    def _while_held(self, chat: Chat, thread: Thread, case: CaseId) -> list[Act]:
         holder, other = self._both()
         if not thread.owner.held_by(holder.id):
             holder, other = other, holder
@@ -402,7 +353,7 @@ class _Program:
             (2, lambda: [self._says(chat)]),
         )
 
-    def _one_of(self, *choices: "tuple[float, Callable[[], list[Any]]]") -> "list[Any]":
+    def _one_of(self, *choices: tuple[float, Callable[[], list[Act]]]) -> list[Act]:
         [make] = self.random.choices([make for _, make in choices], [weight for weight, _ in choices])
         return make()
 
@@ -426,7 +377,7 @@ class _Program:
 
 def _is_trouble(log: Mapping[str, Any]) -> bool:
     """Whether nothing that this world does explains the line: a card of unknown fate is told as an unreachable desk."""
-    return log["log_level"] == "error" and log["event"] != "desk_unreachable"
+    return bool(log["log_level"] == "error" and log["event"] != "desk_unreachable")
 
 
 def _hurry(connection: Any, _record: Any) -> None:

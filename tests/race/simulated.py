@@ -108,7 +108,8 @@ class _Calls:
 
     def _work(self) -> None:
         future, function = self._waiting[0]
-        result, error = None, None
+        result: Any = None
+        error: Exception | None = None
         try:
             result = function()
         except sqlite3.OperationalError as busy:

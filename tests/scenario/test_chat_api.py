@@ -167,7 +167,7 @@ def form(text: str | None, *names: str, content: bytes = b"\x89PNG") -> aiohttp.
     if text is not None:
         made.add_field("text", text)
     for name in names:
-        made.add_field("files", content, filename=name, content_type="image/png")
+        made.add_field("files", io.BytesIO(content), filename=name, content_type="image/png")
     return made
 
 
@@ -220,7 +220,7 @@ async def test_a_survey_is_answered_once(client: Client) -> None:
     body = {"case_id": case, "score": 4, "reason": "Friendly"}
     assert (await client.call("POST", path, token=chat.token, json=body)).status == 200
     again = await client.call("POST", path, token=chat.token, json=body)
-    assert is_error(again, 409, "already_answered") == "You have answered this already. Thank you!"
+    assert (again.status, again.data["error"]["code"]) == (409, "already_answered")
     assert (await chat.read())[-1]["survey"] == {"case_id": case, "answered": True}
     assert (await ada.case(case))["survey"] == {"score": 4, "reason": "Friendly"}
     assert (await ada.case(case))["state"] == "resolved"
@@ -229,7 +229,8 @@ async def test_a_survey_is_answered_once(client: Client) -> None:
 async def test_an_own_message_is_edited_and_withdrawn_and_nobody_elses(client: Client) -> None:
     chat, ada = await client.chat(), await client.operator("Editing Ada")
     await chat.say("I want to talk to a person")
-    line = await chat.post("My number is 1234")
+    assert await chat.say("My number is 1234") == []
+    line = (await chat.read())[-1]["id"]
     path = f"{chat.path}/messages/{line}"
     assert (await client.call("PUT", path, token=chat.token, json={"text": "My number is 4321"})).status == 200
     changed = (await chat.read())[-1]

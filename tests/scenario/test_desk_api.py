@@ -58,8 +58,16 @@ async def chat(client: Client) -> Chat:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def case(chat: Chat, ada: Operator) -> str:
-    """That customer's case."""
-    return await newest_case(chat, ada)
+    """That customer's case, with the reply that is suggested for it."""
+    found = await newest_case(chat, ada)
+    await until(lambda: suggestion_of(ada, found))
+    return found
+
+
+async def suggestion_of(operator: Operator, case: str) -> dict[str, Any] | None:
+    """Return the suggested reply of `case`, once it is written."""
+    found: dict[str, Any] | None = (await operator.case(case))["suggestion"]
+    return found if found and not found["writing"] else None
 
 
 async def newest_case(chat: Chat, operator: Operator, state: str = "open") -> str:
@@ -395,12 +403,8 @@ async def test_every_case_gets_a_suggested_reply_that_the_customer_never_sees(
     chat: Chat, ada: Operator, case: str
 ) -> None:
     read = await chat.read()
-
-    async def suggested() -> Any:
-        found = (await ada.case(case))["suggestion"]
-        return found if found and not found["writing"] else None
-
-    suggestion = await until(suggested)
+    suggestion = await suggestion_of(ada, case)
+    assert suggestion
     assert "[1]" in suggestion["text"]
     assert suggestion["citations"][0]["source"].endswith(".md")
     assert await chat.read() == read

@@ -360,8 +360,30 @@ async def test_an_answer_that_breaks_off_stays_as_far_as_it_was_read_and_goes_to
     assert [text for kind, text in heard if kind == "partial"][-1] == shown
     assert [m["author"] for m in await chat.read()] == ["customer", "bot", "system"]
     assert (await case_of(chat))["reason"] == "model_failed"
-    bot = (await case_of(chat))["messages"][1]
-    assert bot["delivery"] == "partial"
+
+    async def ended() -> bool:
+        return bool((await case_of(chat))["messages"][1]["delivery"] == "delivered")
+
+    await until(ended)  # with the line that says so, what was broken off is whole
+
+
+async def test_a_model_suggests_a_reply_to_operators_and_says_what_the_case_is_about(
+    client: Client, model: FakeOpenAI, server: FakeOpenAI
+) -> None:
+    server.asides.clear()
+    chat = await client.chat()
+    await chat.say(f"{QUESTION} I want to talk to a person")
+
+    async def suggested() -> dict[str, Any] | None:
+        case = await case_of(chat)
+        return case if case["suggestion"] and not case["suggestion"]["writing"] else None
+
+    case = await until(suggested)
+    assert case["summary"] == "Wants to know about delivery."
+    assert case["suggestion"]["text"] == "Hello! It takes two to four days [1]."
+    assert [citation["index"] for citation in case["suggestion"]["citations"]] == [1]
+    assert (len(server.asides), model.requests) == (1, []), "the rule asks no model, the draft asks it once"
+    assert [m["author"] for m in await chat.read()] == ["customer", "system"]
 
 
 async def test_what_was_read_of_a_broken_answer_keeps_its_sources(client: Client, model: FakeOpenAI) -> None:

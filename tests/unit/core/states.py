@@ -21,7 +21,15 @@ RUN = RunId("r_1")
 NOW = 1_800_000_000.0
 MOMENT = Moment(NOW)
 
-IDLE = Thread(ThreadId("t_1"), ThreadKey("web", "chat", "s_1"), "web:s_1", last_seq=4, asked_up_to=3, turn_over_up_to=3)
+IDLE = Thread(
+    ThreadId("t_1"),
+    ThreadKey("web", "chat", "s_1"),
+    "web:s_1",
+    last_seq=4,
+    asked_up_to=3,
+    turn_over_up_to=3,
+    answered_up_to=3,
+)
 AT_WORK = replace(IDLE, last_seq=5, asked_up_to=5, run=ActiveRun(RUN, seen_up_to=5))
 SPEAKING = replace(AT_WORK, run=ActiveRun(RUN, seen_up_to=5, speaking=True))
 WAITING = replace(IDLE, owner=DESK, epoch=1, case=CASE)

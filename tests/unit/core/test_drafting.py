@@ -70,6 +70,8 @@ ASKED = turn(
         ([(CUSTOMER, "Delivery?"), (BOT, "Two days."), (CUSTOMER, "I want to talk to a person")], "Delivery?"),
         ([(CUSTOMER, "Delivery?"), (BOT, "Two days."), (CUSTOMER, "And by express?")], "And by express?"),
         ([(CUSTOMER, "Delivery?"), (BOT, "Two days."), (CUSTOMER, "Thanks!")], "Delivery?"),
+        ([(CUSTOMER, "Hello! How long does it take? I want to talk to a person.")], "How long does it take?"),
+        ([(CUSTOMER, "Delivery?\nBy post, I mean.\nA human please")], "Delivery?\nBy post, I mean."),
         ([(CUSTOMER, "Hello"), (CUSTOMER, "I want to talk to a person")], ""),
         ([], ""),
     ],

@@ -80,7 +80,7 @@ def test_a_handoff_opens_a_case_says_one_line_shows_the_card_and_asks_for_a_draf
     draft = only(decision, StartDraft)
     assert (draft.case, draft.hint) == (opened.case, "")
     assert decision.thread == replace(
-        AT_WORK, owner=DESK, epoch=1, run=None, case=opened.case, last_seq=6, turn_over_up_to=5
+        AT_WORK, owner=DESK, epoch=1, run=None, case=opened.case, last_seq=6, turn_over_up_to=5, answered_up_to=5
     )
 
 

@@ -18,6 +18,7 @@ from core.effects import (
     Resend,
     ShowCard,
     StartDraft,
+    StartRun,
     SupersedeRun,
     SupersedeSends,
 )
@@ -254,6 +255,26 @@ def test_the_survey_comes_with_the_first_outcome_that_asks_for_one() -> None:
     reopened = decide(thread, CustomerSaid("Hello? You forgot me"), MOMENT).thread
     decision = decide(reopened, did(DeskAction.RESOLVE, outcome=Resolution.UNSOLVED), MOMENT)
     assert lines(decision)[-1] == wording.text(Line.SURVEY)
+
+
+@pytest.mark.parametrize("action", [DeskAction.REPLY, DeskAction.RESOLVE])
+def test_what_a_person_answered_or_resolved_is_not_left_to_the_bot(action: DeskAction) -> None:
+    thread = decide(HELD, CustomerSaid("Are you there?"), MOMENT).thread
+    assert (thread.asked_up_to, thread.answered_up_to) == (5, 3)
+    assert decide(thread, did(action, text="Yes"), MOMENT).thread.answered_up_to == 5
+    assert decide(thread, did(DeskAction.NOTE, text="Hm"), MOMENT).thread.answered_up_to == 3
+
+
+def test_after_a_hand_back_the_bot_answers_what_no_person_did() -> None:
+    thread = decide(WAITING, CustomerSaid("How long does delivery take?"), MOMENT).thread
+    decision = decide(thread, did(DeskAction.HAND_BACK), MOMENT)
+    start = only(decision, StartRun)
+    assert (start.seen_up_to, decision.thread.owner) == (5, BOT)
+    assert decision.thread.run
+    assert decision.thread.run.id == start.run
+    answered = decide(thread, did(DeskAction.CLAIM), MOMENT).thread
+    answered = decide(answered, did(DeskAction.REPLY, text="Two days."), MOMENT).thread
+    assert every(decide(answered, did(DeskAction.HAND_BACK), MOMENT), StartRun) == []
 
 
 @pytest.mark.parametrize("thread", [WAITING, HELD], ids=["waiting", "held"])
