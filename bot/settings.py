@@ -124,17 +124,30 @@ class Settings(BaseSettings):
             raise ValueError(f"has {len(value)} characters; use {MIN_SECRET} or more, chosen at random")
         return value
 
+    @field_validator("desk_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        Hours.parse(value)  # an HoursError is a ValueError
+        return value
+
+    @field_validator("desk_time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        Hours.parse(zone=value)
+        return value
+
+    @field_validator("desk_holidays")
+    @classmethod
+    def _days(cls, value: str) -> str:
+        Hours.parse(holidays=value)
+        return value
+
     @field_validator("digest_at")
     @classmethod
     def _time_of_day(cls, value: str) -> str:
         if value and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", value):
             raise ValueError("give a time of day, for example 08:30")
         return value
-
-    @model_validator(mode="after")
-    def _hours_can_be_read(self) -> "Settings":
-        Hours.parse(self.desk_hours, self.desk_time_zone, self.desk_holidays)  # an HoursError is a ValueError
-        return self
 
     @field_validator("public_url", "openai_base_url", "azure_openai_endpoint", "chroma_url")
     @classmethod

@@ -177,7 +177,9 @@ class Worker:
                 case (_, True):
                     await self._store.deliveries.retry(lease, now + backoff(lease.attempts), reason)
                 case _:
-                    await self._store.deliveries.finish(lease, DeliveryState.FAILED, now, error=reason)
+                    asked = lease.row.kind == PartKind.CHECK.value  # a question that failed has learnt nothing
+                    state = DeliveryState.UNKNOWN if asked else DeliveryState.FAILED
+                    await self._store.deliveries.finish(lease, state, now, error=reason)
         except Superseded:
             return
         except Exception:  # the edge of the process: the lease runs out and the row is claimed again

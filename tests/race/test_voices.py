@@ -1,8 +1,8 @@
 """Never two voices at once: whatever happens at the same moment, a customer hears one side at a time.
 
-Seeded conversations, many side by side (a thousand of them with RACE_PROGRAMS=50): customers ask, a slow model streams, wavers and fails,
-operators take over, give back and write, leases are lost and replicas stop. `RACE_SEED=7` plays one program
-again, exactly, with its story; `RACE_PROGRAMS` sets how many are played.
+Seeded conversations, twenty side by side in each program: customers ask, a slow model streams, wavers and
+fails, operators take over, give back and write, leases are lost and replicas stop. `RACE_SEED=7` plays one
+program again, exactly, with its story; `RACE_PROGRAMS` sets how many are played: 50 are a thousand conversations.
 """
 
 import gc
