@@ -112,34 +112,3 @@ def _locale(language: str) -> Locale:
 @cache
 def _table() -> Mapping[str, Mapping[str, str]]:
     return loads(files(__package__).joinpath("wording.toml").read_text(encoding="utf-8"))
-
-
-# The English sentences by their former names, until the last callers use `text`.
-HANDED_OFF = text(Line.HANDED_OFF)
-HANDED_OFF_ASKED = text(Line.HANDED_OFF_ASKED)
-HANDED_OFF_FAILED = text(Line.HANDED_OFF_FAILED)
-CUT_SHORT = text(Line.CUT_SHORT)
-DECLINED = text(Line.DECLINED)
-GREETING = text(Line.GREETING)
-THANKS = text(Line.THANKS)
-ASK_BACK = text(Line.ASK_BACK)
-
-
-def joined(operator: str) -> str:
-    """The line that tells the customer who is there now, in English."""
-    return text(Line.JOINED, operator=operator)
-
-
-def left(operator: str) -> str:
-    """The line that tells the customer that another colleague will go on, in English."""
-    return text(Line.LEFT, operator=operator)
-
-
-def handed_back(operator: str) -> str:
-    """The factual marker after a human stretch, in English."""
-    return text(Line.HANDED_BACK, operator=operator)
-
-
-def resolved(operator: str) -> str:
-    """The line that closes a case, in English."""
-    return text(Line.RESOLVED, operator=operator)
