@@ -168,6 +168,7 @@ def build(
         {
             "sessions": settings.chat_sessions_per_minute,
             "messages": settings.chat_messages_per_minute,
+            "megabytes": settings.chat_megabytes_per_minute,
             "tickets": settings.chat_messages_per_minute,
         }
     )

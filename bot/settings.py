@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     run_seconds: float = Field(90.0, gt=0, le=600, description="longest time for one answer; then a person takes over")
     chat_sessions_per_minute: int = Field(60, ge=1, description="new chat sessions from one address")
     chat_messages_per_minute: int = Field(30, ge=1, description="messages in one chat session")
+    chat_megabytes_per_minute: int = Field(200, ge=1, description="files that one address may send in the chat")
     raw_retention_days: float = Field(30, ge=0, description="how long the platforms' raw events are kept")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
     fault_point: str = Field(

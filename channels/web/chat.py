@@ -13,7 +13,7 @@ from channels.web.identity import Identities
 from channels.web.limits import RateLimit
 from channels.web.live import View
 from channels.web.sockets import talk
-from channels.web.uploads import read_body, send_file
+from channels.web.uploads import megabytes, read_body, send_file
 from core.bell import Bell
 from core.chat import Session, anonymous
 from core.ids import FileId, MessageId, new_id
@@ -90,6 +90,8 @@ class Chat:
         """Take a customer's message: 202 once stored, or with `?wait=` 200 and the replies once the turn is over."""
         session = await self._store.sessions.get(await self._access.session(request))
         self._limit.check("messages", session.id)
+        if request.content_type.startswith("multipart/"):
+            self._limit.check("megabytes", request.remote or "", cost=megabytes(request))
         body = await read_body(request, self._files, self._clock())
         text = parse.read_text(body.fields, may_be_empty=bool(body.files))
         inbound = parse.parse_message(session, text, request.headers.get("Idempotency-Key"), body.files)

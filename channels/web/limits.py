@@ -26,9 +26,9 @@ class RateLimit:
         self._items = {kind: RateLimitItemPerMinute(count) for kind, count in per_minute.items()}
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def check(self, kind: str, subject: str) -> None:
-        """Count one request of `kind` by `subject`. Raises `TooMany`."""
+    def check(self, kind: str, subject: str, *, cost: int = 1) -> None:
+        """Count one request of `kind` by `subject`, or `cost` of them. Raises `TooMany`."""
         item = self._items[kind]
-        if not self._limiter.hit(item, kind, subject):
+        if not self._limiter.hit(item, kind, subject, cost=cost):
             resets = self._limiter.get_window_stats(item, kind, subject).reset_time
             raise TooMany(max(1, math.ceil(resets - time.time())))

@@ -11,6 +11,7 @@ from core.ids import FileId
 from core.messages import File
 from core.store.files import MAX_FILE, MAX_FILES, Files
 
+_MEGABYTE = 1024 * 1024
 _MOST_FIELDS = 20
 _MAX_FIELD = 256 * 1024  # bytes of one text field of a form
 
@@ -21,6 +22,12 @@ class Body:
 
     fields: dict[str, Any]
     files: tuple[FileId, ...] = ()
+
+
+def megabytes(request: web.Request) -> int:
+    """Return what the body of `request` counts as: its megabytes, or the most it may have where it doesn't say."""
+    length = request.content_length
+    return MAX_FILES * MAX_FILE // _MEGABYTE if length is None else 1 + length // _MEGABYTE
 
 
 async def read_body(request: web.Request, files: Files, now: float) -> Body:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, insert, select
 
+from core.errors import TemporaryError
 from core.ids import FileId, MessageId, ThreadId, new_id
 from core.messages import File
 from core.store.engine import Database
@@ -29,9 +30,12 @@ class Files:
         self._folder = folder
 
     async def save(self, name: str, kind: str, content: bytes, now: float) -> File:
-        """Keep a file of the media type `kind`; it belongs to no message yet."""
+        """Keep a file of the media type `kind`; it belongs to no message yet. Raises `TemporaryError`: a full disk."""
         file = File(FileId(new_id("f")), safe_name(name), kind[:100] or "application/octet-stream", len(content))
-        await asyncio.to_thread(self._write, file.id, content)
+        try:
+            await asyncio.to_thread(self._write, file.id, content)
+        except OSError as error:  # a full disk, most likely: nothing of the message was accepted yet
+            raise TemporaryError(f"The file can't be stored: {error.strerror}") from error
         async with self._database.writing("files.save") as connection:
             await connection.execute(
                 insert(files).values(id=file.id, name=file.name, type=file.type, size=file.size, at=now)

@@ -571,3 +571,15 @@ async def test_the_program_still_answers_after_all_of_this(client: Client) -> No
     metrics = (await client.call("GET", "/metrics")).data
     assert 'threadline_runs_total{outcome="answered"}' in metrics
     assert 'threadline_backlog{table="receipts_failed"} 0.0' in metrics
+
+
+async def test_who_sends_too_many_megabytes_is_told_when_to_come_back(program: Start) -> None:
+    async with program(chat_megabytes_per_minute=1) as client:
+        chat = await client.chat()
+        path = f"{chat.path}/messages"
+        first = await client.call("POST", path, token=chat.token, data=form("Look", "a.png"))
+        assert first.status == 202
+        second = await client.call("POST", path, token=chat.token, data=form("And this", "b.png"))
+        is_error(second, 429)
+        assert 1 <= int(second.headers["Retry-After"]) <= 60
+        assert (await client.call("POST", path, token=chat.token, json={"text": "Words go on"})).status == 202

@@ -21,3 +21,11 @@ def test_one_subject_does_not_hold_up_another_nor_one_kind_the_other() -> None:
     limit.check("sessions", "s_1")
     with pytest.raises(TooMany):
         limit.check("messages", "s_2")
+
+
+def test_a_large_request_counts_as_many() -> None:
+    limit = RateLimit({"megabytes": 10})
+    limit.check("megabytes", "a", cost=8)
+    with pytest.raises(TooMany):
+        limit.check("megabytes", "a", cost=3)
+    limit.check("megabytes", "b", cost=3)
