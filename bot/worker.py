@@ -281,7 +281,8 @@ class _RunVoice:
         if not isinstance(self._channel, Streams):
             await self.check()
             return
-        await self._store.runs.speak(self._lease, self._clock())
+        if not await self._store.runs.speak(self._lease, self._clock()):
+            return
         self._open = True
         try:
             await self._channel.stream(self._thread, text)

@@ -86,10 +86,11 @@ class Runs:
         if mine is None:
             raise Superseded(f"run {lease.id} no longer counts")
 
-    async def speak(self, lease: Lease, now: float) -> None:
+    async def speak(self, lease: Lease, now: float) -> bool:
         """Commit that a piece of the stream goes out, before it does. Raises `Superseded` if the run no longer counts.
 
-        The stream's row holds a lease until `spoken`: whoever takes the thread over waits for that piece.
+        The stream's row holds a lease until `spoken`: whoever takes the thread over waits for that piece. Returns
+        False while other lines wait in its lane: a stream must not overtake them.
         """
         async with self._database.writing("runs.speak") as connection:
             thread = await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
@@ -97,12 +98,16 @@ class Runs:
             on_its_way = {"lease_until": now + leases.LEASE_SECONDS}
             if thread.run and thread.run.speaking:
                 await connection.execute(update(deliveries).where(_stream_of(lease)).values(**on_its_way))
-                return
+                return True
+            same_lane = deliveries.c.lane == lease.row.lane
+            before = select(deliveries.c.n).where(same_lane, deliveries.c.state == leases.WAITING)
+            if await connection.scalar(before.limit(1)):
+                return False
             await connection.execute(
                 update(threads_table).where(threads_table.c.id == thread.id).values(run_speaking=True)
             )
             if await connection.scalar(select(deliveries.c.id).where(_stream_of(lease))):
-                return  # an earlier holder of this run opened it; what it showed is replaced
+                return True  # an earlier holder of this run opened it; what it showed is replaced
             await connection.execute(
                 insert(deliveries).values(
                     id=new_id("d"),
@@ -118,6 +123,7 @@ class Runs:
                     **on_its_way,
                 )
             )
+            return True
 
     async def spoken(self, lease: Lease) -> None:
         """Commit that the piece has arrived, or never will."""

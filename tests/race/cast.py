@@ -135,7 +135,7 @@ class Manual:
 class Word:
     """What a customer saw appear, as the `order`th thing of all; `began` is when its sending was.
 
-    `part` is the delivery's id, '' for the text of a stream; `epoch` is the stream's.
+    `part` is the delivery's id, '' for the text of a stream; `epoch` and `run` are the stream's.
     """
 
     order: int
@@ -145,6 +145,7 @@ class Word:
     text: str
     part: str = ""
     epoch: int = -1
+    run: str = ""
 
 
 @dataclass(slots=True)
@@ -222,7 +223,10 @@ class StreamingWire(Wire):
         began = self._book.order()
         self._book.begins.ring(thread.id)
         await self._world.pause()
-        self._book.words.append(Word(self._book.order(), began, thread.id, Author.BOT, text, epoch=thread.epoch))
+        speaker = thread.run.id if thread.run else ""
+        self._book.words.append(
+            Word(self._book.order(), began, thread.id, Author.BOT, text, epoch=thread.epoch, run=speaker)
+        )
         self._book.growing.add(thread.id)
         await self._world.pause()
 

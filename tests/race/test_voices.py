@@ -44,6 +44,7 @@ SHOWN = (
     "it came",
     "of a lost lease",
     "streams left open",
+    "streams ahead of a line",
     "takeovers",
     "handoffs",
 )
@@ -96,6 +97,7 @@ class Judge:
         """Give a sentence for each thing that is not as it must be."""
         yield from self._no_bot_after_a_takeover()
         yield from self._the_bot_speaks_only_as_owner()
+        yield from self._only_the_holder_writes()
         yield from self._no_claim_under_an_old_epoch()
         yield from self._operators_are_heard_once()
         yield from self._lines_keep_their_order()
@@ -104,7 +106,7 @@ class Judge:
         yield from self._handoffs_are_told_once()
         yield from self._old_results_are_not_posted()
         yield from self._the_rows_are_whole()
-        self.figures["streams left open"] += self._growing
+        self._count_what_is_not_promised_yet()
 
     # Who speaks
 
@@ -153,6 +155,13 @@ class Judge:
             if owner.kind is not OwnerKind.BOT and not (word.part and owner == DESK):
                 yield f"the bot spoke while {owner} was the owner: {word}"
 
+    def _only_the_holder_writes(self) -> Iterator[str]:
+        """An operator's line is that of the one who held the case when it was accepted."""
+        said = {row.id: row.owner for row in self.journal if row.what == "said"}
+        for row in self.messages.values():
+            if row.author == "operator" and said[row.id] != f"operator:{row.operator}":
+                yield f"{row.text!r} of {row.operator} was accepted while {said[row.id]} was the owner"
+
     def _no_claim_under_an_old_epoch(self) -> Iterator[str]:
         """(b) From the rows: each claim under the epoch of that moment, each late arrival claimed before the change."""
         claimed: dict[str, int] = {}
@@ -198,6 +207,15 @@ class Judge:
         for one, other in pairwise(sure):
             if one.seq >= other.seq:
                 yield f"{other.text!r} ({other.seq}) was seen after {one.text!r} ({one.seq})"
+
+    def _count_what_is_not_promised_yet(self) -> None:
+        """Figures, no sentences: an answer that grows for ever, and one that begins before a line that came first."""
+        self.figures["streams left open"] += self._growing
+        begins = {row.run_id: row.n for row in self.rows["deliveries"] if row.key.startswith("stream:")}
+        lines = [(word.order, self.deliveries[word.part].n) for word in self.words if word.part]
+        pieces = [(word.order, begins[word.run], word.run) for word in self.words if not word.part]
+        ahead = {run for at, mine, run in pieces if any(order > at and n < mine for order, n in lines)}
+        self.figures["streams ahead of a line"] += len(ahead)
 
     def _nothing_inside_leaves(self) -> Iterator[str]:
         for word in self.words:
