@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install test check bench clean
+.PHONY: run install test coverage check bench clean
 
 run: install
 	$(BIN)/python -m bot serve
@@ -21,6 +21,9 @@ $(STAMP): manifests/requirements.lock pyproject.toml
 	@touch $@
 
 test: install
+	$(BIN)/python -m pytest
+
+coverage: install
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 check: install

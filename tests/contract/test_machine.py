@@ -700,7 +700,7 @@ class Conversations(RuleBasedStateMachine):
 
 TestWhateverHappensTheStoreAgreesWithItsModel = Conversations.TestCase
 TestWhateverHappensTheStoreAgreesWithItsModel.settings = settings(
-    max_examples=50,
+    max_examples=25,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
