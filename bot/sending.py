@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from channels.base import CarriesFiles, Channel, Desk, Edits, LooksUp, Sent
+from channels.base import CarriesFiles, Channel, Desk, Edits, LooksUp, Sent, Streams
 from core import wording
 from core.delivery import DeliveryState, Part, PartKind
 from core.errors import PermanentError, TemporaryError, ThreadlineError
@@ -41,7 +41,7 @@ class Sender:
             desk = self._desk(part)
             return await _attempt(part, lambda: self._to_desk(part, desk), desk.deduplicates, dropped)
         channel = self._channel(part)
-        deduplicates = channel.deduplicates or part.kind is PartKind.CHECK
+        deduplicates = channel.deduplicates or part.kind in {PartKind.CHECK, PartKind.CUT_OFF}
         return await _attempt(part, lambda: self._to_customer(part, channel), deduplicates, dropped)
 
     def _desk(self, part: Part) -> Desk:
@@ -78,6 +78,10 @@ class Sender:
                 return await self._file(part, channel)
             case PartKind.EDIT:
                 return await self._edit(part, channel)
+            case PartKind.CUT_OFF:
+                if isinstance(channel, Streams):
+                    await channel.cut_off(part)
+                return Sent(DeliveryState.PARTIAL)
             case PartKind.CHECK:
                 if not isinstance(channel, LooksUp):
                     return Sent(DeliveryState.UNKNOWN, error=_NO_LOOKING)

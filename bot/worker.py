@@ -39,7 +39,6 @@ from core.store.inbox import Clock
 from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
 from core.store.runs import DRAFT
 from core.store.store import Store
-from core.thread import Thread
 
 log = structlog.get_logger()
 
@@ -211,13 +210,9 @@ class Worker:
             await self._end_draft(lease, await assistant.draft(turn))
             return
         channel = self._sender.channels.get(turn.thread.key.channel)
-        voice = _RunVoice(self._store, self._bell, lease, turn.thread, channel, self._clock)
+        voice = _RunVoice(self._store, self._bell, lease, channel, self._clock)
         with self._metrics.run_seconds.time():
-            try:
-                result = await assistant.answer(turn, voice)
-            except (Superseded, asyncio.CancelledError):
-                await asyncio.shield(voice.cut_off())
-                raise
+            result = await assistant.answer(turn, voice)
         await self._end_run(lease, result)
 
     async def _end_run(self, lease: Lease, result: RunResult) -> None:
@@ -263,16 +258,12 @@ class Worker:
 class _RunVoice:
     """How one run speaks: its stream's row is committed before the first words flow, and checked before more."""
 
-    def __init__(
-        self, store: Store, bell: Bell, lease: Lease, thread: Thread, channel: Channel | None, clock: Clock
-    ) -> None:
+    def __init__(self, store: Store, bell: Bell, lease: Lease, channel: Channel | None, clock: Clock) -> None:
         self._store = store
         self._bell = bell
         self._lease = lease
-        self._thread = thread
         self._channel = channel
         self._clock = clock
-        self._open = False
 
     async def check(self) -> None:
         await self._store.runs.check(self._lease)
@@ -281,22 +272,18 @@ class _RunVoice:
         if not isinstance(self._channel, Streams):
             await self.check()
             return
-        if not await self._store.runs.speak(self._lease, self._clock()):
+        piece = await self._store.runs.speak(self._lease, self._clock())
+        if piece is None:
             return
-        self._open = True
+        platform_id = piece.platform_id
         try:
-            await self._channel.stream(self._thread, text)
+            platform_id = await self._channel.stream(piece, text)
         finally:
-            await asyncio.shield(self._spoken())
+            await asyncio.shield(self._spoken(platform_id))
 
-    async def _spoken(self) -> None:
-        await self._store.runs.spoken(self._lease)
-        self._bell.ring(self._thread.id)
-
-    async def cut_off(self) -> None:
-        """End an open stream without a message: the run no longer counts."""
-        if self._open and isinstance(self._channel, Streams):
-            await self._channel.cut_off(self._thread)
+    async def _spoken(self, platform_id: str) -> None:
+        if not await self._store.runs.spoken(self._lease, platform_id):
+            self._bell.ring(self._lease.row.lane, DELIVERIES)  # who took over waits for this piece, and so does the end
 
 
 def _unsent(part: Part) -> DeliveryState:

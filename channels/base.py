@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from core.delivery import DeliveryState, Part
-from core.thread import Thread
 
 Content = Callable[[], Awaitable[bytes]]
 """Reads a file's bytes when they are needed. Raises LookupError if they are gone."""
@@ -50,12 +49,20 @@ class Channel(Protocol):
 class Streams(Protocol):
     """A channel that can show an answer while it grows."""
 
-    async def stream(self, thread: Thread, text: str) -> None:
-        """Show `text`, all of the answer so far. `send` ends it with the whole message."""
+    async def stream(self, part: Part, text: str) -> str:
+        """Show `text`, all of the answer so far, as what `part.run` says; return what the platform calls it.
+
+        That id comes back as `platform_id`, maybe in another process: with the next piece, with the whole
+        message in `send`, and in `cut_off`.
+        """
         ...
 
-    async def cut_off(self, thread: Thread) -> None:
-        """End what was streamed: people have taken over, or a newer question has. No message follows it."""
+    async def cut_off(self, part: Part) -> None:
+        """End the stream `part.platform_id` of `part.run`: no message follows it. It may have ended already.
+
+        People have taken over, a newer question has come, or its message could not be sent. Raises as
+        `Channel.send` does.
+        """
         ...
 
 

@@ -30,7 +30,7 @@ from core.store.files import Files
 from core.store.inbox import Inbox
 from core.store.receipts import REFUSED, Receipt
 from core.store.store import Store
-from core.thread import OwnerKind, Thread
+from core.thread import OwnerKind
 
 T = TypeVar("T")
 WITHIN = 15.0  # seconds a test waits for what must happen
@@ -115,13 +115,16 @@ class RecordingChannel:
         there = part.message and any(one.message == part.message.id for one in self._of(part))
         return DeliveryState.DELIVERED if there else DeliveryState.FAILED
 
-    async def stream(self, thread: Thread, text: str) -> None:
+    async def stream(self, part: Part, text: str) -> str:
         """Keep each growing text."""
-        self.growing.setdefault(thread.key.conversation, []).append(text)
+        assert part.thread
+        self.growing.setdefault(part.thread.key.conversation, []).append(text)
+        return part.platform_id or f"p{next(self._ids)}"
 
-    async def cut_off(self, thread: Thread) -> None:
+    async def cut_off(self, part: Part) -> None:
         """Keep that the growing text ended without a message."""
-        self.growing.setdefault(thread.key.conversation, []).append("")
+        assert part.thread
+        self.growing.setdefault(part.thread.key.conversation, []).append("")
 
     def _of(self, part: Part) -> list[Received]:
         assert part.thread

@@ -22,12 +22,16 @@ class DeliveryState(StrEnum):
 
 
 class PartKind(StrEnum):
-    """What a part is. The first go to the customer, CHECK asks about one of them, the last go to a desk."""
+    """What a part is. The first go to the customer, CHECK asks about one of them, the last go to a desk.
+
+    A STREAM is worked by its run; it ends as TEXT, the whole message, or as CUT_OFF, without one.
+    """
 
     TEXT = "text"
     FILE = "file"
     EDIT = "edit"
     STREAM = "stream"
+    CUT_OFF = "cut_off"
     CHECK = "check"
     CARD = "card"
     LINE = "line"
@@ -55,11 +59,11 @@ class Delivery:
 class Part:
     """One part to send. `key` stays the same over all attempts.
 
-    `message` is what to send or change; `run` wrote it, and may have opened a stream that it ends. `file` is
-    one file of it, `text` the words of a reminder or a digest (whose `thread` is None). `desk` names the
-    desk, `desk_thread` is what that desk answered for the case's card ('' before it was posted).
-    `platform_id` is what the channel answered for the message when it was sent first, for an EDIT or a CHECK
-    of it; for a LINE or an OUTCOME it is what the desk calls that line, if it stands there already. `fates`
+    `message` is what to send or change; `run` wrote it. `file` is one file of it, `text` the words of a
+    reminder or a digest (whose `thread` is None). `desk` names the desk, `desk_thread` is what that desk
+    answered for the case's card ('' before it was posted). `platform_id` is what the channel answered for the
+    message when it was sent first, for an EDIT or a CHECK of it, or for the stream that this part continues
+    or ends; for a LINE or an OUTCOME it is what the desk calls that line, if it stands there already. `fates`
     are an OUTCOME's news: what became of each part of the message. `everyone` calls all who work at the desk.
     """
 

@@ -7,7 +7,6 @@ from channels.base import Content, Sent
 from core.bell import DESK, Bell
 from core.delivery import DeliveryState, Part
 from core.ids import ThreadId
-from core.thread import Thread
 
 
 class WebChannel:
@@ -40,15 +39,16 @@ class WebChannel:
         """What is committed can be read on the page: it has arrived."""
         return DeliveryState.DELIVERED
 
-    async def stream(self, thread: Thread, text: str) -> None:
+    async def stream(self, part: Part, text: str) -> str:
         """Show the growing answer on the open pages of the thread."""
-        self._partial[thread.id] = text
-        self._bell.ring(thread.id)
+        if part.thread:
+            self._partial[part.thread.id] = text
+            self._bell.ring(part.thread.id)
+        return part.id
 
-    async def cut_off(self, thread: Thread) -> None:
+    async def cut_off(self, part: Part) -> None:
         """Take the growing answer off the open pages of the thread."""
-        self.forget_partial(thread.id)
-        self._bell.ring(thread.id)
+        await self.send(part)
 
     async def show_card(self, part: Part) -> Sent:
         """Tell the open desks to look."""

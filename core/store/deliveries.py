@@ -19,6 +19,7 @@ from core.policy import WEB_DESK, Moment, Policy
 from core.store import leases, threads
 from core.store.engine import Database
 from core.store.leases import Lease
+from core.store.outbox import cut_off
 from core.store.schema import cases, deliveries, files, messages, receipts
 from core.store.schema import threads as threads_table
 from core.store.transcript import to_file, whole
@@ -65,7 +66,7 @@ _OUTDATED = (
         finished_at=_now,
         lease_until=None,
     )
-    .returning(deliveries.c.thread_id)
+    .returning(deliveries)
 )
 """The bot's lines of an old epoch that nobody has in hand: unknown if a sender died with it, else superseded."""
 
@@ -86,7 +87,9 @@ class Deliveries:
 
     async def _end_outdated(self, connection: AsyncConnection, now: float) -> None:
         """End the bot's lines of an old epoch: they would hold up their lane for ever."""
-        ended = await connection.execute(_OUTDATED, {"now": now})
+        ended = (await connection.execute(_OUTDATED, {"now": now})).all()
+        for row in ended:
+            await cut_off(connection, row, now)
         for thread in {row.thread_id for row in ended}:
             await self._show(connection, thread, now)
 
@@ -107,7 +110,7 @@ class Deliveries:
             desk: str | None = ""
             if row.case_id:
                 desk = await connection.scalar(select(cases.c.desk_thread).where(cases.c.id == row.case_id))
-            first = await self._platform_id(connection, row) if row.kind in _REFER_BACK else ""
+            first = await self._platform_id(connection, row) if row.kind in _REFER_BACK else row.platform_id
             fates = {}
             if row.kind == PartKind.OUTCOME.value:
                 fates = await self._fates(connection, deliveries.c.message_id == row.message_id)
@@ -160,6 +163,8 @@ class Deliveries:
                 await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
             await leases.finish(connection, lease, state.value, now, platform_id=platform_id, error=error)
             await self._show(connection, lease.row.thread_id, now)
+            if state is not DeliveryState.DELIVERED:
+                await cut_off(connection, lease.row, now)
             if lease.row.kind == PartKind.CHECK.value:
                 await self._checked(connection, lease, state, error)
             if lease.row.kind in {*_SENT, PartKind.CHECK.value}:
@@ -237,8 +242,8 @@ class Deliveries:
             .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
             .where(
                 deliveries.c.thread_id == thread,
-                or_(deliveries.c.state == leases.WAITING, deliveries.c.kind == PartKind.STREAM.value),
-                deliveries.c.fenced.is_(True),
+                deliveries.c.state == leases.WAITING,
+                or_(deliveries.c.fenced.is_(True), deliveries.c.kind == PartKind.CUT_OFF.value),
                 deliveries.c.epoch != threads_table.c.epoch,
                 deliveries.c.lease_until > now,
             )

@@ -3,7 +3,9 @@
 Used by `core.store.writer` alone.
 """
 
-from sqlalchemy import func, insert, select, update
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.delivery import DeliveryState, PartKind
@@ -23,12 +25,40 @@ _NOT_UNKNOWN = "Nothing of this message is of unknown fate."
 
 
 async def close_stream(connection: AsyncConnection, run: RunId, now: float) -> None:
-    """Finish the stream of `run` as partial, if it is still open and no message has taken its place."""
+    """Have the stream of `run` end without a message, if it is still open and none has taken its place.
+
+    A piece on its way keeps its lease: the end waits for it, and so do those who take over.
+    """
     await connection.execute(
         update(deliveries)
-        .where(deliveries.c.key == f"stream:{run}", deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
-        .values(state="partial", finished_at=now)  # a piece on its way keeps its lease: takers-over wait for it
+        .where(deliveries.c.key == stream_key(run), deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
+        .values(kind=PartKind.CUT_OFF.value, fenced=False, available_at=now)
     )
+
+
+async def cut_off(connection: AsyncConnection, part: Row[Any], now: float) -> None:
+    """Have the stream that `part` was to end with the whole message end without it; nothing for any other part."""
+    if part.key == stream_key(part.run_id):
+        await connection.execute(
+            insert(deliveries).values(
+                id=new_id("d"),
+                lane=part.lane,
+                key=f"cut_off:{part.run_id}",
+                kind=PartKind.CUT_OFF.value,
+                thread_id=part.thread_id,
+                epoch=part.epoch,
+                fenced=False,
+                run_id=part.run_id,
+                platform_id=part.platform_id,
+                available_at=now,
+                created_at=now,
+            )
+        )
+
+
+def stream_key(run: str) -> str:
+    """Return the key of the stream of `run`: one row, which becomes the part that ends it."""
+    return f"stream:{run}"
 
 
 class Outbox:
@@ -100,7 +130,7 @@ class Outbox:
 
     async def supersede_sends(self) -> None:
         """Only lines that nobody has begun to send: one on its way ends as whatever becomes of it."""
-        await self._connection.execute(
+        ended = await self._connection.execute(
             update(deliveries)
             .where(
                 deliveries.c.thread_id == self._thread.id,
@@ -109,7 +139,10 @@ class Outbox:
                 deliveries.c.attempts == deliveries.c.retries,
             )
             .values(state="superseded", finished_at=self._now)
+            .returning(deliveries)
         )
+        for part in ended.all():
+            await cut_off(self._connection, part, self._now)
 
     async def remind(self, effect: Remind) -> None:
         """Remind the case's desk; everyone means the second desk, where there is one."""
@@ -130,7 +163,7 @@ class Outbox:
         """Have the open stream of `run` end with the whole message, a part like any other; False if there is none."""
         ended = await self._connection.execute(
             update(deliveries)
-            .where(deliveries.c.key == f"stream:{run}", deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
+            .where(deliveries.c.key == stream_key(run), deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
             .values(
                 kind=PartKind.TEXT.value,
                 message_id=message,

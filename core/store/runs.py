@@ -4,23 +4,27 @@ A run's end goes through `decide` like any other event. If the run no longer cou
 kept on the row and nothing is sent.
 """
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.decision import Decision
+from core.delivery import Part, PartKind
 from core.errors import Superseded
 from core.events import DraftEnded, RunEnded, RunResult, Suggestion
-from core.ids import CaseId, RunId, ThreadId, new_id
+from core.ids import CaseId, DeliveryId, RunId, ThreadId, new_id
 from core.messages import Author, IgnoredBecause
 from core.policy import Moment, Policy
 from core.store import facts, leases, threads
 from core.store.codec import dump_result, load_result
 from core.store.engine import Database
 from core.store.leases import Lease
-from core.store.outbox import close_stream
+from core.store.outbox import close_stream, stream_key
 from core.store.schema import deliveries, runs
 from core.store.schema import threads as threads_table
 from core.store.transcript import read_messages
+from core.thread import Thread
 from core.turn import Turn
 
 DRAFT = "draft"
@@ -31,8 +35,13 @@ _claim = leases.Claim(
 )
 
 
+def _stream(row: Row[Any], thread: Thread) -> Part:
+    run, platform_id = RunId(row.run_id), row.platform_id
+    return Part(DeliveryId(row.id), row.key, PartKind.STREAM, thread, run=run, platform_id=platform_id)
+
+
 def _stream_of(lease: Lease) -> ColumnElement[bool]:
-    return deliveries.c.key == f"stream:{lease.id}"
+    return deliveries.c.key == stream_key(lease.id)
 
 
 class Runs:
@@ -86,30 +95,31 @@ class Runs:
         if mine is None:
             raise Superseded(f"run {lease.id} no longer counts")
 
-    async def speak(self, lease: Lease, now: float) -> bool:
+    async def speak(self, lease: Lease, now: float) -> Part | None:
         """Commit that a piece of the stream goes out, before it does. Raises `Superseded` if the run no longer counts.
 
         The stream's row holds a lease until `spoken`: whoever takes the thread over waits for that piece. Returns
-        False while other lines wait in its lane: a stream must not overtake them.
+        the stream as a part, or None while other lines wait in its lane: a stream must not overtake them.
         """
         async with self._database.writing("runs.speak") as connection:
             thread = await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
             await self._check(connection, lease)
             on_its_way = {"lease_until": now + leases.LEASE_SECONDS}
+            again = update(deliveries).where(_stream_of(lease)).values(**on_its_way).returning(deliveries)
             if thread.run and thread.run.speaking:
-                await connection.execute(update(deliveries).where(_stream_of(lease)).values(**on_its_way))
-                return True
+                return _stream((await connection.execute(again)).one(), thread)
             same_lane = deliveries.c.lane == lease.row.lane
             before = select(deliveries.c.n).where(same_lane, deliveries.c.state == leases.WAITING)
             if await connection.scalar(before.limit(1)):
-                return False
+                return None
             await connection.execute(
                 update(threads_table).where(threads_table.c.id == thread.id).values(run_speaking=True)
             )
-            if await connection.scalar(select(deliveries.c.id).where(_stream_of(lease))):
-                return True  # an earlier holder of this run opened it; what it showed is replaced
-            await connection.execute(
-                insert(deliveries).values(
+            if opened := (await connection.execute(again)).one_or_none():
+                return _stream(opened, thread)  # by an earlier holder of this run; what it showed is replaced
+            row = await connection.execute(
+                insert(deliveries)
+                .values(
                     id=new_id("d"),
                     lane=lease.row.lane,
                     key=f"stream:{lease.id}",
@@ -122,15 +132,30 @@ class Runs:
                     created_at=now,
                     **on_its_way,
                 )
+                .returning(deliveries)
             )
-            return True
+            return _stream(row.one(), thread)
 
-    async def spoken(self, lease: Lease) -> None:
-        """Commit that the piece has arrived, or never will."""
+    async def spoken(self, lease: Lease, platform_id: str = "") -> bool:
+        """Commit that the piece has arrived, or never will, and what the platform calls the stream.
+
+        Returns False if the run has been superseded meanwhile: the stream's end waits to be sent. Does nothing
+        for one who has lost the run to another.
+        """
         async with self._database.writing("runs.spoken") as connection:
-            await connection.execute(
-                update(deliveries).where(_stream_of(lease), deliveries.c.kind == "stream").values(lease_until=None)
+            mine = exists().where(runs.c.id == lease.id, runs.c.lease_token == lease.token)
+            kind = await connection.scalar(
+                update(deliveries)
+                .where(
+                    _stream_of(lease),
+                    mine,
+                    deliveries.c.kind.in_((PartKind.STREAM.value, PartKind.CUT_OFF.value)),
+                    deliveries.c.attempts == 0,
+                )
+                .values(lease_until=None, platform_id=platform_id)
+                .returning(deliveries.c.kind)
             )
+            return bool(kind == PartKind.STREAM.value)
 
     async def finish(self, lease: Lease, result: RunResult, now: float) -> Decision:
         """Store the result and decide what it means: one commit. A run that no longer counts is kept, not sent."""

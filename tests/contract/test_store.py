@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import wording
-from core.delivery import DeliveryState
+from core.delivery import DeliveryState, PartKind
 from core.errors import SetupError, Superseded, TemporaryError
 from core.events import CustomerSaid, HandoffReason, Outcome, RunResult
 from core.ids import CaseId, MessageId, ThreadKey
@@ -518,9 +518,10 @@ async def test_a_handoff_ends_the_stream_and_its_line_follows(scene: Scene, spok
     thread = await scene.say("Hello")
     run = await scene.claim_run()
     await scene.store.runs.speak(run, scene.clock())
+    await scene.store.runs.spoken(run)
     result = RunResult(Outcome.HANDED_OFF, spoken, reason=HandoffReason.MODEL_FAILED)
     await scene.store.runs.finish(run, result, scene.clock())
-    assert await scene.line_states() == ["waiting" if spoken else "partial", "waiting"]
+    assert await scene.line_states() == ["waiting", "waiting"]
     line = wording.text(Line.HANDED_OFF_FAILED)
     assert await scene.deliver_all() == ([spoken, line] if spoken else [line])
     shown = [(Author.BOT, spoken)] if spoken else []
@@ -531,15 +532,76 @@ async def test_a_failure_that_goes_to_people_closes_the_stream_of_the_run_it_sil
     thread = await scene.say("Hello")
     run = await scene.claim_run()
     await scene.store.runs.speak(run, scene.clock())
+    await scene.store.runs.spoken(run)
     await scene.accept("and this breaks")
     [lease] = await scene.store.receipts.claim(scene.clock(), 1)
     await scene.store.receipts.give_up(lease, scene.clock(), "ValueError: broken")
-    assert await scene.line_states() == ["partial", "waiting"]
+    assert await scene.rows(schema.deliveries, "kind", "state") == [
+        ("cut_off", "waiting"),
+        ("text", "waiting"),
+        ("card", "waiting"),
+    ]
     with pytest.raises(Superseded):
         await scene.store.runs.check(run)
     assert (await scene.store.runs.finish(run, answered("late"), scene.clock())).ignored == "stale"
     assert await scene.deliver_all() == [wording.text(Line.HANDED_OFF_FAILED)]
     assert (await scene.store.thread(thread)).owner.kind is OwnerKind.DESK
+
+
+async def test_what_the_platform_calls_a_stream_comes_back_with_each_piece_and_with_the_message(scene: Scene) -> None:
+    await scene.say("Hello")
+    run = await scene.claim_run()
+    first = await scene.store.runs.speak(run, scene.clock())
+    assert first
+    assert first.platform_id == ""
+    assert await scene.store.runs.spoken(run, "stream 7")
+    second = await scene.store.runs.speak(run, scene.clock())
+    assert second
+    assert (second.kind, second.key, second.run) == (PartKind.STREAM, first.key, run.id)
+    assert second.platform_id == "stream 7"
+    await scene.store.runs.spoken(run, "stream 7")
+    await scene.store.runs.finish(run, answered("Hi"), scene.clock())
+    [whole] = await scene.deliver_parts()
+    assert (whole.kind, whole.key, whole.platform_id) == (PartKind.TEXT, first.key, "stream 7")
+
+
+async def test_a_stream_that_is_cut_off_waits_for_the_piece_on_its_way(scene: Scene) -> None:
+    thread = await scene.say("Hello")
+    run = await scene.claim_run()
+    await scene.store.runs.speak(run, scene.clock())
+    await scene.accept("and this breaks")
+    [lease] = await scene.store.receipts.claim(scene.clock(), 1)
+    await scene.store.receipts.give_up(lease, scene.clock(), "ValueError: broken")
+    assert await scene.claim_parts("cut_off") == []
+    assert await scene.store.deliveries.on_its_way(thread, scene.clock())
+    assert not await scene.store.runs.spoken(run, "stream 7"), "its end waits"
+    assert not await scene.store.deliveries.on_its_way(thread, scene.clock())
+    end, line = [part for part in await scene.deliver_parts() if part.kind is not PartKind.CARD]
+    assert (end.kind, end.platform_id, end.message) == (PartKind.CUT_OFF, "stream 7", None)
+    assert line.kind is PartKind.TEXT
+
+
+@pytest.mark.parametrize("how", ["superseded", "failed", "vanished"])
+async def test_a_stream_whose_message_does_not_arrive_is_cut_off(scene: Scene, how: str) -> None:
+    thread = await scene.say("Hello")
+    run = await scene.claim_run()
+    await scene.store.runs.speak(run, scene.clock())
+    await scene.store.runs.spoken(run, "stream 7")
+    await scene.store.runs.finish(run, answered("Hi"), scene.clock())
+    if how != "superseded":
+        [part] = await scene.claim_parts()
+    if how == "failed":
+        await scene.store.deliveries.finish(part, DeliveryState.FAILED, scene.clock(), error="refused")
+    else:
+        await scene.accept("and this breaks")
+        [lease] = await scene.store.receipts.claim(scene.clock(), 1)
+        await scene.store.receipts.give_up(lease, scene.clock(), "ValueError: broken")
+        scene.clock.tick(LEASE_SECONDS + 1)
+    ends = [part for part in await scene.deliver_parts() if part.kind is PartKind.CUT_OFF]
+    assert [(end.run, end.platform_id) for end in ends] == [(run.id, "stream 7")]
+    states = await scene.rows(schema.deliveries, "key", "state")
+    assert (f"stream:{run.id}", "unknown" if how == "vanished" else how) in states
+    assert len([said for said in await scene.store.messages(thread) if said.author is Author.BOT]) == 1
 
 
 # The fence: who may speak

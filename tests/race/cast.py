@@ -28,11 +28,10 @@ from channels.base import Sent
 from core.agent.tools import ASK_BACK, DECLINE, HAND_OFF, SEARCH
 from core.bell import Bell
 from core.delivery import Part, PartKind
-from core.errors import TemporaryError
+from core.errors import PermanentError, TemporaryError
 from core.grounding import Grounding, Passage
 from core.ids import CaseId, ThreadId
 from core.messages import Author
-from core.thread import Thread
 from tests.race.simulated import World
 
 ROOM = "room"
@@ -159,7 +158,7 @@ class Book:
     words: list[Word] = field(default_factory=list)
     begins: Bell = field(default_factory=Bell)
     late: set[asyncio.Task[None]] = field(default_factory=set)
-    growing: set[ThreadId] = field(default_factory=set)
+    growing: set[tuple[ThreadId, str]] = field(default_factory=set)
 
 
 class Wire:
@@ -209,7 +208,7 @@ class Wire:
         assert part.message
         said = part.message
         if part.run:
-            self._book.growing.discard(part.thread.id)
+            self._book.growing.discard((part.thread.id, part.run))
         self._book.words.append(Word(self._book.order(), began, part.thread.id, said.author, said.text, part.id))
 
 
@@ -218,22 +217,29 @@ class StreamingWire(Wire):
 
     name = "streaming"
 
-    async def stream(self, thread: Thread, text: str) -> None:
+    async def stream(self, part: Part, text: str) -> str:
         """Let the customer see the answer so far."""
+        thread = part.thread
+        assert thread
+        assert part.run
         began = self._book.order()
         self._book.begins.ring(thread.id)
         await self._world.pause()
-        speaker = thread.run.id if thread.run else ""
         self._book.words.append(
-            Word(self._book.order(), began, thread.id, Author.BOT, text, epoch=thread.epoch, run=speaker)
+            Word(self._book.order(), began, thread.id, Author.BOT, text, epoch=thread.epoch, run=part.run)
         )
-        self._book.growing.add(thread.id)
+        self._book.growing.add((thread.id, part.run))
         await self._world.pause()
+        return f"stream_{part.run}"
 
-    async def cut_off(self, thread: Thread) -> None:
+    async def cut_off(self, part: Part) -> None:
         """End the growing answer; that shows nothing new."""
         await self._world.pause()
-        self._book.growing.discard(thread.id)
+        assert part.thread
+        assert part.run
+        if part.platform_id not in {"", f"stream_{part.run}"}:
+            raise PermanentError(f"no such stream: {part.platform_id}")
+        self._book.growing.discard((part.thread.id, part.run))
 
 
 @dataclass(slots=True)

@@ -77,7 +77,7 @@ class Judge:
         self.figures: Counter[str] = Counter()
         self._stolen = played.stolen
         self._room = played.room
-        self._growing = chat.thread in played.book.growing
+        self._growing = [run for thread, run in played.book.growing if thread == chat.thread]
         self.rows = {
             name: [row for row in rows if (row.id if name == "threads" else row.thread_id) == chat.thread]
             for name, rows in played.rows.items()
@@ -106,7 +106,14 @@ class Judge:
         yield from self._handoffs_are_told_once()
         yield from self._old_results_are_not_posted()
         yield from self._the_rows_are_whole()
-        self.figures["streams left open"] += self._growing
+        yield from self._streams_end()
+
+    def _streams_end(self) -> Iterator[str]:
+        """No growing answer stays on the customer's screen for ever, but one whose holder had lost the run."""
+        for run in self._growing:
+            self.figures["streams left open"] += 1
+            if run not in self._stolen:
+                yield f"the stream of {run} was left open"
 
     # Who speaks
 
