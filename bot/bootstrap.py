@@ -26,7 +26,7 @@ from channels.web.desk import WebDesk
 from channels.web.identity import Identities
 from channels.web.limits import RateLimit
 from channels.web.pages import Pages
-from core import language
+from core import language, phrases
 from core.agent.assistant import Assistant
 from core.agent.providers import ModelSettings, Provider, extractive, load_instructions, openai_provider
 from core.bell import Bell
@@ -94,7 +94,7 @@ class Threadline:
         await migrate(self.store.database)
         if self.store.database.is_sqlite:
             await self.store.forget_leases()  # HOME is ours alone: whoever held one is dead
-        warming = asyncio.create_task(asyncio.to_thread(language.detect, "This loads the statistics."))
+        warming = asyncio.create_task(asyncio.to_thread(_load_tables))
         loading = asyncio.create_task(self.readiness.load())
         loading.add_done_callback(_report)
         working = asyncio.create_task(self.worker.run())
@@ -116,6 +116,12 @@ class Threadline:
                 stack.push_async_callback(self.own_embedder.close)
             stack.push_async_callback(self.assistant.provider.close)
             stack.push_async_callback(self.knowledge.close)
+
+
+def _load_tables() -> None:
+    """Load what is built once, before the first message asks for it."""
+    language.load()
+    phrases.load()
 
 
 def _report(loading: "asyncio.Task[None]") -> None:

@@ -56,7 +56,7 @@ class Sweeps:
         sentence = f"Case #{case.number} {state} since {duration(waited)}: {case.summary[:200]}"
         for again in (False, True):
             if waited >= patience * (2 if again else 1):
-                event = CaseOverdue(case.id, case.thread.epoch, again, sentence)
+                event = CaseOverdue(case.id, case.thread.epoch, again, sentence, case.thread.answered_up_to)
                 await self._notice(Noticed(case.id, f"overdue:{case.thread.epoch}:{since}:{again}", event))
 
     async def _notice(self, noticed: Noticed) -> None:

@@ -168,7 +168,8 @@ def _operator_gone(thread: Thread, event: OperatorGone) -> Decision:
 
 
 def _case_overdue(thread: Thread, event: CaseOverdue) -> Decision:
-    if thread.case != event.case or thread.epoch != event.epoch:
+    seen = (event.case, event.epoch, event.answered_up_to)
+    if seen != (thread.case, thread.epoch, thread.answered_up_to):
         return Decision(thread, ignored=IgnoredBecause.STALE)
     return Decision(thread, (Remind(event.case, event.sentence, everyone=event.again), ShowCard(event.case)))
 

@@ -155,13 +155,14 @@ class OperatorDid:
 class CaseOverdue:
     """The open case has waited too long: unclaimed, or its customer unanswered. `again`: a first reminder was no use.
 
-    `epoch` is the thread's when that was seen.
+    `epoch` and `answered_up_to` are the thread's when that was seen.
     """
 
     case: CaseId
     epoch: int
     again: bool
     sentence: str
+    answered_up_to: int = 0
     kind: Literal["case_overdue"] = "case_overdue"
 
 

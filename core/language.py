@@ -122,6 +122,11 @@ def _by_letters(prose: str) -> str | None:
     return best if best in LANGUAGES and scores[best] >= script.sure * sum(scores.values()) else None
 
 
+def load() -> None:
+    """Read the statistics now: a third of a second that the first message need not wait for."""
+    _identifier()
+
+
 @cache
 def _identifier() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier

@@ -29,6 +29,13 @@ _NODS = " \n.!\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff👍👌�
 Table = Mapping[str, Mapping[str, Any]]
 
 
+def load() -> None:
+    """Read the table and build its patterns now: 0.4 s that the first message need not wait for."""
+    _vocabulary(), _requests(), _promises()
+    for name in ("greeting", "thanks", "vague", "unhelpful"):
+        _section(name)
+
+
 def is_greeting(text: str) -> bool:
     """Whether `text` says hello and nothing else."""
     return _whole("greeting", text)

@@ -137,7 +137,8 @@ class _Run:
             middleware=[Fence(notebook, self._voice, most_calls=MOST_CALLS)],
             default_options=assistant.provider.options,  # type: ignore[arg-type]  # as each client names them
         )
-        asked = Message("user", [self._turn.question[:MOST_QUESTION]])
+        language = {"language": self._turn.thread.language}
+        asked = Message("user", [self._turn.question[:MOST_QUESTION]], additional_properties=language)
         try:
             async for update in agent.run(
                 [asked], stream=True, session=AgentSession(), function_invocation_kwargs={"notebook": notebook}

@@ -81,11 +81,11 @@ def reply(messages: Sequence[Message]) -> list[Content]:
     if results:
         return _conclude(question, json.loads(str(results[-1].result)))
     if is_thanks(question):
-        return [Content.from_text(_say(Line.THANKS, question))]
+        return [Content.from_text(_say(Line.THANKS, messages[asked]))]
     answered = any(message.role == "assistant" for message in messages[:asked])
     for says, line in _ASKS_BACK:
         if says(question) and (answered or line is not Line.SORRY_UNHELPFUL):
-            return [_call(ASK_BACK, question=_say(line, question))]
+            return [_call(ASK_BACK, question=_say(line, messages[asked]))]
     return [_call(SEARCH, query=question)]
 
 
@@ -96,8 +96,10 @@ _ASKS_BACK = (
 )
 
 
-def _say(line: Line, question: str) -> str:
-    return wording.text(line, language.detect(question) or "en")
+def _say(line: Line, asked: Message) -> str:
+    """`line` in the conversation's language, which the message carries, or in the message's own."""
+    spoken = asked.additional_properties.get("language") or language.detect(asked.text)
+    return wording.text(line, spoken or "en")
 
 
 def _call(tool: str, **arguments: str) -> Content:

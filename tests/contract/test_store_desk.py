@@ -481,9 +481,9 @@ async def test_an_open_case_stays_on_the_desk_it_was_opened_on(scene: Scene, dat
 
 
 async def overdue(scene: Scene, case: CaseId, *, again: bool) -> str:
-    epoch = (await scene.store.cases.get(case)).thread.epoch
-    event = CaseOverdue(case, epoch, again, "Case #1 is unclaimed.")
-    return (await scene.enter(Noticed(case, f"overdue:{epoch}:{again}", event))).state
+    thread = (await scene.store.cases.get(case)).thread
+    event = CaseOverdue(case, thread.epoch, again, "Case #1 is unclaimed.", thread.answered_up_to)
+    return (await scene.enter(Noticed(case, f"overdue:{thread.epoch}:{again}", event))).state
 
 
 async def test_a_first_reminder_goes_to_the_desk_and_a_second_one_to_the_second_desk(elsewhere: Scene) -> None:
@@ -507,7 +507,7 @@ async def test_without_a_second_desk_everyone_at_the_first_is_called(scene: Scen
 
 async def test_what_two_replicas_notice_at_once_happens_once(scene: Scene) -> None:
     case = await scene.hand_off()
-    event = CaseOverdue(case, 1, again=False, sentence="It waits.")
+    event = CaseOverdue(case, 1, again=False, sentence="It waits.", answered_up_to=1)
     async with another(scene.store.database) as second:
         doors = [scene.store.receipts, Store(second).receipts]
         told = await asyncio.gather(

@@ -255,17 +255,17 @@ def test_who_is_gone_loses_only_what_they_hold(event: OperatorGone) -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_case_that_waits_too_long_is_called_out(*, again: bool) -> None:
-    decision = decide(WAITING, CaseOverdue(CASE, 1, again, "It waits."), MOMENT)
+    decision = decide(WAITING, CaseOverdue(CASE, 1, again, "It waits.", WAITING.answered_up_to), MOMENT)
     assert decision == Decision(WAITING, (Remind(CASE, "It waits.", everyone=again), ShowCard(CASE)))
 
 
 @pytest.mark.parametrize(
     ("thread", "case", "epoch"),
-    [(HELD, CASE, 1), (WAITING, ELSEWHERE, 1), (RESOLVED, CASE, 1)],
-    ids=["claimed meanwhile", "another case", "resolved meanwhile"],
+    [(HELD, CASE, 1), (WAITING, ELSEWHERE, 1), (RESOLVED, CASE, 1), (replace(HELD, answered_up_to=HELD.answered_up_to + 1), CASE, HELD.epoch)],
+    ids=["claimed meanwhile", "another case", "resolved meanwhile", "answered meanwhile"],
 )
 def test_a_reminder_that_comes_too_late_is_not_posted(thread: Thread, case: CaseId, epoch: int) -> None:
-    overdue = CaseOverdue(case, epoch, again=False, sentence="It waits.")
+    overdue = CaseOverdue(case, epoch, again=False, sentence="It waits.", answered_up_to=HELD.answered_up_to)
     assert decide(thread, overdue, MOMENT) == Decision(thread, ignored=IgnoredBecause.STALE)
 
 
