@@ -21,6 +21,7 @@ from core.delivery import DeliveryState, Part, PartKind
 from core.effects import (
     Amend,
     CheckArrival,
+    MarkBounced,
     MarkDesk,
     Post,
     Rate,
@@ -200,7 +201,17 @@ class Worker:
                         self._tasks[effect.run].cancel()
                 case StartRun() | StartDraft():
                     self._bell.ring(RUNS)
-                case Post() | ShowCard() | Amend() | Remind() | Resend() | CheckArrival() | Rate() | MarkDesk():
+                case (
+                    Post()
+                    | MarkBounced()
+                    | ShowCard()
+                    | Amend()
+                    | Remind()
+                    | Resend()
+                    | CheckArrival()
+                    | Rate()
+                    | MarkDesk()
+                ):
                     self._bell.ring(DELIVERIES, DESK)
 
     async def _answer(self, lease: Lease) -> None:

@@ -13,6 +13,7 @@ from core.decision import Decision
 from core.effects import (
     Amend,
     Effect,
+    MarkBounced,
     MarkDesk,
     Post,
     Rate,
@@ -26,6 +27,7 @@ from core.effects import (
 from core.events import (
     CardDue,
     CaseOverdue,
+    CustomerAutomatic,
     CustomerChanged,
     CustomerRated,
     CustomerSaid,
@@ -37,6 +39,7 @@ from core.events import (
     OperatorDid,
     OperatorGone,
     Outcome,
+    PartBounced,
     RunEnded,
     RunResult,
 )
@@ -58,6 +61,10 @@ def decide(thread: Thread, event: Event, moment: Moment) -> Decision:
             return _customer_changed(thread, event)
         case CustomerRated():
             return _customer_rated(thread, event)
+        case CustomerAutomatic():
+            return _customer_automatic(thread, event)
+        case PartBounced():
+            return _part_bounced(thread, event)
         case RunEnded():
             return _run_ended(thread, event, moment)
         case OperatorDid():
@@ -81,7 +88,7 @@ def decide(thread: Thread, event: Event, moment: Moment) -> Decision:
 def _customer_said(thread: Thread, event: CustomerSaid, moment: Moment) -> Decision:
     if not event.text.strip() and not event.files:
         return Decision(thread, ignored=IgnoredBecause.EMPTY)
-    said = Post(Author.CUSTOMER, event.text, name=event.name, files=event.files)
+    said = Post(Author.CUSTOMER, event.text, name=event.name, files=event.files, full=event.full)
     thread = _heard(thread, event)
     if thread.owner.kind is not OwnerKind.BOT:
         return _before(said, Decision(replace(thread, turn_over_up_to=thread.asked_up_to), _card(thread)))
@@ -99,7 +106,10 @@ def _heard(thread: Thread, event: CustomerSaid) -> Thread:
         last_seq=seq,
         asked_up_to=seq,
         customer_name=event.name or thread.customer_name,
-        verified=event.verified,
+        verified=event.verified and (thread.verified or not thread.asked_up_to),
+        subject=thread.subject or event.subject,
+        trust=event.trust,
+        route=event.route,
         language=language.detect(event.text) or thread.language,
     )
 
@@ -137,6 +147,25 @@ def _customer_rated(thread: Thread, event: CustomerRated) -> Decision:
     return Decision(thread, (rating, *((ShowCard(case),) if case else ())))
 
 
+def _customer_automatic(thread: Thread, event: CustomerAutomatic) -> Decision:
+    """Tell the people who have the conversation; it changes nothing, and nobody answers it."""
+    return replace(_noted(thread, event.note), ignored=event.reason)
+
+
+def _part_bounced(thread: Thread, event: PartBounced) -> Decision:
+    """Show it at the part, and tell the people who have the conversation."""
+    told = _noted(thread, f"A message did not arrive: {event.detail}")
+    return replace(told, effects=(MarkBounced(event.delivery, event.detail), *told.effects))
+
+
+def _noted(thread: Thread, text: str) -> Decision:
+    """Write `text` for operators, if the thread has an open case."""
+    if not thread.case or not text:
+        return Decision(thread)
+    note = Post(Author.NOTE, text, name="Threadline")
+    return Decision(replace(thread, last_seq=thread.last_seq + 1), (note, *_card(thread)))
+
+
 def _run_ended(thread: Thread, event: RunEnded, moment: Moment) -> Decision:
     run = thread.run
     if run is None or run.id != event.run or event.epoch != thread.epoch:
@@ -146,13 +175,18 @@ def _run_ended(thread: Thread, event: RunEnded, moment: Moment) -> Decision:
     if result.outcome is Outcome.HANDED_OFF:
         return hand_off(thread, result, run.id, moment)
     answer = Post(Author.BOT, result.text, citations=result.citations, run=run.id)
-    effects: tuple[Effect, ...] = (*(Remember(fact) for fact in result.facts), answer)
+    effects: tuple[Effect, ...] = (*_remembered(thread, result), answer)
     seen = run.seen_up_to
     thread = replace(thread, last_seq=thread.last_seq + 1, turn_over_up_to=seen, answered_up_to=seen)
     if thread.asked_up_to <= seen:
         return Decision(thread, effects)
     decision = start_run(thread)
     return replace(decision, effects=(*effects, *decision.effects))
+
+
+def _remembered(thread: Thread, result: RunResult) -> tuple[Effect, ...]:
+    """Nothing is kept about somebody that nobody vouches for: it might be about another."""
+    return tuple(Remember(fact) for fact in result.facts) if thread.is_theirs else ()
 
 
 def _operator_gone(thread: Thread, event: OperatorGone) -> Decision:

@@ -6,7 +6,7 @@ Every effect becomes rows in the same commit as the new state; nothing here does
 from dataclasses import dataclass
 
 from core.events import RunResult, Suggestion
-from core.ids import CaseId, FileId, MessageId, OperatorId, RunId
+from core.ids import CaseId, DeliveryId, FileId, MessageId, OperatorId, RunId
 from core.messages import Author, Citation, Rating
 
 
@@ -15,7 +15,7 @@ class Post:
     """Add a message to the transcript and, unless it is the customer's own or a note, send it to the customer.
 
     `run` names the run whose answer this is: if that run had opened a stream, the message ends it.
-    `desk` names the desk where it was written: there it stands already.
+    `desk` names the desk where it was written: there it stands already. `full` is as in `core.messages.Message`.
     """
 
     author: Author
@@ -27,6 +27,15 @@ class Post:
     operator: OperatorId | None = None
     survey: CaseId | None = None
     desk: str = ""
+    full: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkBounced:
+    """Write down that a part which had been delivered came back."""
+
+    delivery: DeliveryId
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,7 @@ Effect = (
     Remember
     | Post
     | Amend
+    | MarkBounced
     | StartRun
     | StartDraft
     | SaveDraft

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Literal
 
 from core.grounding import Grounding
-from core.ids import CaseId, FileId, MessageId, OperatorId, RunId
-from core.messages import Citation, DeskAction, Resolution
+from core.ids import CaseId, DeliveryId, FileId, MessageId, OperatorId, RunId
+from core.messages import Citation, DeskAction, IgnoredBecause, Resolution
 
 
 class Outcome(StrEnum):
@@ -103,12 +103,16 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class CustomerSaid:
-    """The customer wrote `text`, and sent `files`. `name` and `verified` are what the channel knows of them."""
+    """The customer wrote `text`, and sent `files`; the other fields are those of `core.messages.InboundMessage`."""
 
     text: str
     name: str = ""
     verified: bool = False
     files: tuple[FileId, ...] = ()
+    full: str = ""
+    subject: str = ""
+    trust: str = ""
+    route: dict[str, object] = field(default_factory=dict)
     kind: Literal["customer_said"] = "customer_said"
 
 
@@ -131,6 +135,24 @@ class CustomerRated:
     message: MessageId | None = None
     case: CaseId | None = None
     kind: Literal["customer_rated"] = "customer_rated"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerAutomatic:
+    """A machine of the customer's wrote: `note` says so to operators."""
+
+    reason: IgnoredBecause
+    note: str
+    kind: Literal["customer_automatic"] = "customer_automatic"
+
+
+@dataclass(frozen=True, slots=True)
+class PartBounced:
+    """A part that the platform had taken came back: `detail` is why."""
+
+    delivery: DeliveryId
+    detail: str
+    kind: Literal["part_bounced"] = "part_bounced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +243,16 @@ class EventFailed:
     kind: Literal["event_failed"] = "event_failed"
 
 
-Received = CustomerSaid | CustomerChanged | CustomerRated | OperatorDid | CaseOverdue | OperatorGone | CardDue
+Received = (
+    CustomerSaid
+    | CustomerChanged
+    | CustomerRated
+    | CustomerAutomatic
+    | PartBounced
+    | OperatorDid
+    | CaseOverdue
+    | OperatorGone
+    | CardDue
+)
 """What enters through a receipt."""
 Event = Received | RunEnded | DraftEnded | DeskUnreachable | EventFailed

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from core.events import CardDue, CaseOverdue, OperatorGone
 from core.ids import CaseId
-from core.messages import DeskEvent, InboundChange, InboundMessage, InboundRating
+from core.messages import (
+    DeskEvent,
+    InboundBounce,
+    InboundChange,
+    InboundIgnored,
+    InboundMessage,
+    InboundRating,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +23,4 @@ class Noticed:
     event: CaseOverdue | OperatorGone | CardDue
 
 
-Inbound = InboundMessage | InboundChange | InboundRating | DeskEvent | Noticed
+Inbound = InboundMessage | InboundChange | InboundRating | InboundIgnored | InboundBounce | DeskEvent | Noticed

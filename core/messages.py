@@ -7,7 +7,7 @@ Channels parse platform payloads into `InboundMessage`, `DeskEvent` or `Ignored`
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
+from core.ids import CaseId, DeliveryId, FileId, MessageId, OperatorId, ThreadKey
 
 
 class Author(StrEnum):
@@ -53,6 +53,7 @@ class Rating:
 class Message:
     """One thing said in a thread. `seq` counts from 1 within the thread; `at` is in seconds since the epoch, UTC.
 
+    `full` is everything that was written, where `text` is only what is new in it (a mail's quotes are cut away).
     `operator` wrote it, where a person did. `survey` names the case whose survey this line asks.
     A changed message keeps its first words in `original`; a withdrawn one has no text any more. `rating`
     is what the customer thought of it, or answered to it if it asks a survey.
@@ -72,6 +73,7 @@ class Message:
     changed_at: float | None = None
     withdrawn: bool = False
     rating: Rating | None = None
+    full: str = ""
 
     @property
     def for_customer(self) -> bool:
@@ -81,7 +83,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """A customer's message as its channel read it. `event_id` is the same in repeats."""
+    """A customer's message as its channel read it. `event_id` is the same in repeats.
+
+    `full` is everything that was written, if `text` is only what is new in it; `subject` the conversation's title.
+    `verified`: somebody vouches for who wrote it; `trust` says so, or not, in a sentence for operators. `route` is
+    what the channel will need to answer, as JSON values that only it reads.
+    """
 
     key: ThreadKey
     event_id: str
@@ -90,6 +97,31 @@ class InboundMessage:
     name: str = ""
     verified: bool = False
     files: tuple[FileId, ...] = ()
+    full: str = ""
+    subject: str = ""
+    trust: str = ""
+    route: dict[str, object] = field(default_factory=dict)
+    raw: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundIgnored:
+    """Something that is never answered: it is kept with its reason, and `note` is shown on the thread's open case."""
+
+    key: ThreadKey
+    event_id: str
+    reason: "IgnoredBecause"
+    note: str = ""
+    raw: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundBounce:
+    """The platform says that a part it had taken did not arrive: `detail` is why, in its words."""
+
+    delivery: DeliveryId
+    event_id: str
+    detail: str
     raw: dict[str, object] = field(default_factory=dict)
 
 

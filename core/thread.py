@@ -4,7 +4,8 @@ Loaded and stored by `core.store.threads`, changed only by `core.decide`. The ep
 each change of owner; whatever was computed under an older epoch no longer counts.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
@@ -71,7 +72,8 @@ class Thread:
     the last customer message that has had its answer or its reason for none; `answered_up_to` the last that
     the bot, a person or a handover answered: what lies behind it waits for words. `case` is the open case,
     `surveyed` the last one whose survey was sent. `language` is what the customer writes in ('' unknown);
-    `verified` says that the customer's own site vouched for who they are.
+    `verified` says that somebody vouched for who wrote all of the customer's messages, and `trust` what is known of
+    the last one's sender. `subject` is the conversation's title. `route` is what the channel needs to answer.
     """
 
     id: ThreadId
@@ -90,3 +92,14 @@ class Thread:
     case: CaseId | None = None
     resolved: Resolved | None = None
     surveyed: CaseId | None = None
+    subject: str = ""
+    trust: str = ""
+    route: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether what is remembered of the customer may be used here.
+
+        Somebody vouches for them, or they are known by this conversation alone.
+        """
+        return self.verified or self.customer == f"{self.key.channel}:{self.key.conversation}"

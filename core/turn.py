@@ -31,8 +31,12 @@ class Turn:
 
     @property
     def question(self) -> str:
-        """What the customer wrote since anyone last spoke to them, one message a line."""
-        return "\n".join(message.text for message in self.waiting if message.text)
+        """What the customer wrote since anyone last spoke to them, one message a line; at first, below its subject."""
+        words = [message.text for message in self.waiting if message.text]
+        subject = self.thread.subject
+        if subject and words and self.waiting[0] is self.messages[0] and subject not in words[0]:
+            words.insert(0, subject)
+        return "\n".join(words)
 
     @property
     def asked_last(self) -> str:

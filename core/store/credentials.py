@@ -17,7 +17,7 @@ from core.desk import Operator
 from core.errors import SetupError
 from core.ids import OperatorId, new_id
 from core.store.engine import Database
-from core.store.schema import credentials, operators
+from core.store.schema import credentials, operator_accounts, operators
 
 TICKET_SECONDS = 30.0
 
@@ -145,6 +145,34 @@ class Credentials:
                 except IntegrityError:  # another added the same name at this moment
                     raise _taken(name) from None
             return operator, await self._issue(connection, Kind.OPERATOR, operator.id, now, token=token)
+
+    async def link(self, name: str, account: str) -> Operator:
+        """Have the operator `name` act on another desk as `account` ('email:ada@example.com'), and nobody else.
+
+        Raises `SetupError` if there is no such operator.
+        """
+        async with self._database.writing("credentials.link") as connection:
+            known = {operator.name: operator for operator in await self._operators(connection)}
+            if name not in known:
+                raise SetupError(f"There is no operator named {name!r}; add one: threadline operator add {name!r}")
+            await connection.execute(delete(operator_accounts).where(operator_accounts.c.account == account))
+            await connection.execute(insert(operator_accounts).values(account=account, operator=known[name].id))
+        return known[name]
+
+    async def operator_of(self, account: str) -> Operator | None:
+        """Return the operator who acts as `account` on another desk, or None; one without a token is not active."""
+        async with self._database.reading() as connection:
+            query = select(operator_accounts.c.operator).where(operator_accounts.c.account == account)
+            found = await connection.scalar(query)
+            return next((known for known in await self._operators(connection) if known.id == found), None)
+
+    async def accounts(self) -> dict[OperatorId, list[str]]:
+        """Return what each operator is called on other desks."""
+        linked: dict[OperatorId, list[str]] = {}
+        async with self._database.reading() as connection:
+            for row in await connection.execute(select(operator_accounts).order_by(operator_accounts.c.account)):
+                linked.setdefault(OperatorId(row.operator), []).append(row.account)
+        return linked
 
     async def revoke_operator(self, name: str, now: float) -> None:
         """End every token of the operator. Raises `SetupError` if no operator of that name holds one."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.delivery import DeliveryState, PartKind
 from core.desk import RESENDABLE
-from core.effects import CheckArrival, Remind, Resend
+from core.effects import CheckArrival, MarkBounced, Remind, Resend
 from core.errors import Refused
 from core.ids import CaseId, MessageId, RunId, new_id
 from core.messages import Author
@@ -127,6 +127,19 @@ class Outbox:
         for key, file in parts:
             lane = new_id("check")
             await self.enqueue(lane, PartKind.CHECK, lane=lane, message_id=effect.message, file_id=file, text=key)
+
+    async def mark_bounced(self, effect: MarkBounced) -> None:
+        """Give a part of this thread that had gone out, or may have, the fate that its platform reports now."""
+        went = (DeliveryState.DELIVERED, DeliveryState.UNKNOWN, DeliveryState.PARTIAL)
+        await self._connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.id == effect.delivery,
+                deliveries.c.thread_id == self._thread.id,
+                deliveries.c.state.in_([state.value for state in went]),
+            )
+            .values(state=DeliveryState.BOUNCED.value, error=effect.detail)
+        )
 
     async def supersede_sends(self) -> None:
         """Only lines that nobody has begun to send: one on its way ends as whatever becomes of it."""

@@ -13,20 +13,40 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.decision import Decision
 from core.errors import Refused
-from core.events import CustomerChanged, CustomerRated, CustomerSaid, EventFailed, OperatorDid, Received
+from core.events import (
+    CustomerAutomatic,
+    CustomerChanged,
+    CustomerRated,
+    CustomerSaid,
+    EventFailed,
+    OperatorDid,
+    PartBounced,
+    Received,
+)
 from core.ids import CaseId, MessageId, ReceiptId, ThreadId, ThreadKey, new_id
 from core.inbound import Inbound, Noticed
-from core.messages import Author, DeskEvent, InboundChange, InboundMessage, InboundRating, Message
+from core.messages import (
+    Author,
+    DeskEvent,
+    InboundBounce,
+    InboundChange,
+    InboundIgnored,
+    InboundMessage,
+    InboundRating,
+    Message,
+)
 from core.policy import Moment, Policy
 from core.store import leases, threads
 from core.store.codec import dump_event, load_event
 from core.store.credentials import operator_names
 from core.store.engine import Database
 from core.store.leases import Lease
-from core.store.schema import cases, messages, receipts
+from core.store.schema import cases, deliveries, messages, receipts
 from core.store.transcript import read_messages
 
 DONE, IGNORED, REFUSED, FAILED = "done", "ignored", "refused", "failed"
+NOWHERE = ThreadId("nowhere")
+"""The lane of receipts that belong to no thread."""
 
 
 _claim = leases.Claim(receipts)
@@ -58,6 +78,8 @@ def _key(inbound: Inbound) -> ThreadKey:
             return ThreadKey("desk", inbound.case, "")
         case Noticed():
             return ThreadKey("sweep", inbound.case, "")
+        case InboundBounce():
+            return ThreadKey("bounce", "", "")
         case _:
             return inbound.key
 
@@ -105,6 +127,9 @@ class Receipts:
 
     async def _insert(self, connection: AsyncConnection, key: ThreadKey, inbound: Inbound, now: float) -> Receipt:
         thread, event = await self._event(connection, inbound, now)
+        over: dict[str, Any] = {}
+        if isinstance(inbound, InboundIgnored) and thread == NOWHERE:  # there is nothing to decide
+            over = {"state": IGNORED, "result": inbound.reason.value, "finished_at": now}
         row = await connection.execute(
             insert(receipts)
             .values(
@@ -118,6 +143,7 @@ class Receipts:
                 message_id=new_id("m"),
                 available_at=now,
                 created_at=now,
+                **over,
             )
             .returning(receipts)
         )
@@ -128,7 +154,21 @@ class Receipts:
         match inbound:
             case InboundMessage():
                 thread = await threads.find_or_create(connection, inbound.key, inbound.customer, now)
-                return thread, CustomerSaid(inbound.text, inbound.name, inbound.verified, inbound.files)
+                return thread, CustomerSaid(
+                    inbound.text,
+                    inbound.name,
+                    inbound.verified,
+                    inbound.files,
+                    inbound.full,
+                    inbound.subject,
+                    inbound.trust,
+                    inbound.route,
+                )
+            case InboundIgnored():
+                about = await threads.find(connection, inbound.key)
+                return about or NOWHERE, CustomerAutomatic(inbound.reason, inbound.note)
+            case InboundBounce():
+                return await self._thread_sent_to(connection, inbound), PartBounced(inbound.delivery, inbound.detail)
             case InboundChange():
                 known = await self._find(connection, inbound.key, inbound.of)
                 if known is None:
@@ -150,6 +190,13 @@ class Receipts:
         thread = await connection.scalar(select(cases.c.thread_id).where(cases.c.id == inbound.case))
         if thread is None:
             raise LookupError(f"no case {inbound.case}")
+        return ThreadId(thread)
+
+    async def _thread_sent_to(self, connection: AsyncConnection, inbound: InboundBounce) -> ThreadId:
+        query = select(deliveries.c.thread_id).where(deliveries.c.id == inbound.delivery)
+        thread = await connection.scalar(query)
+        if thread is None:
+            raise LookupError(f"no delivery {inbound.delivery}")
         return ThreadId(thread)
 
     async def _operator_did(self, connection: AsyncConnection, inbound: DeskEvent) -> OperatorDid:

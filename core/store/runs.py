@@ -64,7 +64,7 @@ class Runs:
         async with self._database.reading() as connection:
             thread = await threads.load(connection, ThreadId(lease.row.thread_id))
             said = await read_messages(connection, thread.id)
-            known = await facts.about(connection, thread.customer)
+            known = await facts.about(connection, thread.customer) if thread.is_theirs else []
         seen = [
             m for m in said if m.for_customer and (m.author is not Author.CUSTOMER or m.seq <= lease.row.seen_up_to)
         ]

@@ -85,6 +85,9 @@ threads = Table(
     Column("resolved_name", NAME, nullable=False, server_default=""),
     Column("resolved_at", Float),
     Column("surveyed_case", ID),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("trust", Text, nullable=False, server_default=""),
+    Column("route", JSON),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     UniqueConstraint("channel", "account", "conversation"),
@@ -105,6 +108,7 @@ messages = Table(
     Column("operator", ID),
     Column("survey", ID),
     Column("original", Text),
+    Column("full", Text, nullable=False, server_default=""),
     Column("changed_at", Float),
     Column("withdrawn", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("thread_id", "seq"),
@@ -226,6 +230,14 @@ operators = Table(
     Column("name", NAME, nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
 )
+
+operator_accounts = Table(
+    "operator_accounts",
+    metadata,
+    Column("account", NAME, primary_key=True),
+    Column("operator", ID, ForeignKey("operators.id"), nullable=False),
+)
+"""What operators are called on other desks: 'email:ada@example.com', 'slack:T1/U1'."""
 
 credentials = Table(
     "credentials",

@@ -57,6 +57,9 @@ def _state(thread: Thread, now: float) -> dict[str, object]:
         "customer_name": thread.customer_name,
         "verified": thread.verified,
         "language": thread.language,
+        "subject": thread.subject,
+        "trust": thread.trust,
+        "route": dict(thread.route),
         "owner": str(thread.owner),
         "epoch": thread.epoch,
         "last_seq": thread.last_seq,
@@ -95,6 +98,9 @@ def to_thread(row: Row[Any]) -> Thread:
         case=CaseId(row.case_id) if row.case_id else None,
         resolved=_resolved(row),
         surveyed=CaseId(row.surveyed_case) if row.surveyed_case else None,
+        subject=row.subject,
+        trust=row.trust,
+        route=row.route or {},
     )
 
 

@@ -63,4 +63,5 @@ def _to_message(row: Row[Any], sent: tuple[File, ...], rating: Rating | None) ->
         changed_at=row.changed_at,
         withdrawn=row.withdrawn,
         rating=rating,
+        full="" if row.withdrawn else row.full,
     )

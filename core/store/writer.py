@@ -11,6 +11,7 @@ from core.effects import (
     Amend,
     CheckArrival,
     Effect,
+    MarkBounced,
     Post,
     Rate,
     Remember,
@@ -72,6 +73,8 @@ class Writer:
                 await self._outbox.resend(effect)
             case CheckArrival():
                 await self._outbox.check_arrival(effect)
+            case MarkBounced():
+                await self._outbox.mark_bounced(effect)
             case SupersedeSends():
                 await self._outbox.supersede_sends()
             case Remind():
@@ -106,6 +109,7 @@ class Writer:
                 at=self._now,
                 operator=post.operator,
                 survey=post.survey,
+                full=post.full if post.full != post.text else "",
             )
         )
         if post.files:

@@ -12,6 +12,7 @@ from core.decision import Decision
 from core.effects import (
     Amend,
     CloseCase,
+    MarkBounced,
     MarkDesk,
     OpenCase,
     Post,
@@ -30,6 +31,7 @@ from core.errors import Refused
 from core.events import (
     CardDue,
     CaseOverdue,
+    CustomerAutomatic,
     CustomerChanged,
     CustomerRated,
     CustomerSaid,
@@ -41,11 +43,12 @@ from core.events import (
     OperatorDid,
     OperatorGone,
     Outcome,
+    PartBounced,
     RunEnded,
     RunResult,
     Suggestion,
 )
-from core.ids import CaseId, FileId, MessageId, OperatorId, RunId
+from core.ids import CaseId, DeliveryId, FileId, MessageId, OperatorId, RunId, ThreadKey
 from core.messages import Author, DeskAction, IgnoredBecause, Rating, Resolution
 from core.policy import Moment, Policy
 from core.thread import BOT, DESK, ActiveRun, Owner, OwnerKind, Thread
@@ -80,13 +83,51 @@ ASKED = MessageId("m_asked")
 
 
 def test_a_message_to_the_bot_is_kept_and_starts_a_run() -> None:
-    decision = decide(IDLE, CustomerSaid("7", "Kim", verified=True, files=(FileId("f_1"),)), MOMENT)
+    decision = decide(IDLE, CustomerSaid("7", "Kim", files=(FileId("f_1"),)), MOMENT)
     said, start = decision.effects
     assert said == Post(Author.CUSTOMER, "7", name="Kim", files=(FileId("f_1"),))
     assert isinstance(start, StartRun)
-    assert decision.thread == replace(
-        IDLE, last_seq=5, asked_up_to=5, run=ActiveRun(start.run, 5), customer_name="Kim", verified=True
-    )
+    assert decision.thread == replace(IDLE, last_seq=5, asked_up_to=5, run=ActiveRun(start.run, 5), customer_name="Kim")
+
+
+@pytest.mark.parametrize(
+    ("before", "vouched", "verified"),
+    [(None, True, True), (None, False, False), (True, False, False), (False, True, False)],
+)
+def test_a_conversation_is_verified_while_somebody_vouches_for_each_of_its_messages(
+    *, before: bool | None, vouched: bool, verified: bool
+) -> None:
+    first = Thread(IDLE.id, IDLE.key, IDLE.customer)
+    thread = first if before is None else replace(IDLE, verified=before)
+    after = decide(thread, CustomerSaid("7", verified=vouched, trust="Nobody knows."), MOMENT).thread
+    assert (after.verified, after.trust) == (verified, "Nobody knows.")
+
+
+def test_nothing_is_remembered_of_somebody_nobody_vouches_for() -> None:
+    result = replace(ANSWER, facts=("Has a red bike.",))
+    stranger = replace(AT_WORK, customer="email:kim@example.com", key=ThreadKey("email", "", "c1"))
+    for thread, kept in ((stranger, 0), (replace(stranger, verified=True), 1)):
+        effects = decide(thread, RunEnded(RUN, 0, result), MOMENT).effects
+        assert sum(isinstance(effect, Remember) for effect in effects) == kept
+
+
+def test_an_automatic_mail_is_noted_on_the_case_and_changes_nothing_else() -> None:
+    away = CustomerAutomatic(IgnoredBecause.EMPTY, "Kim is out of office.")
+    assert decide(IDLE, away, MOMENT) == Decision(IDLE, ignored=IgnoredBecause.EMPTY)
+    decision = decide(HELD, away, MOMENT)
+    note, card = decision.effects
+    assert (note, card) == (Post(Author.NOTE, "Kim is out of office.", name="Threadline"), ShowCard(CASE))
+    assert decision.thread == replace(HELD, last_seq=HELD.last_seq + 1)
+    assert decision.ignored == IgnoredBecause.EMPTY
+
+
+def test_a_part_that_comes_back_is_marked_and_told_to_the_operators() -> None:
+    bounced = PartBounced(DeliveryId("d_1"), "No such mailbox.")
+    assert decide(IDLE, bounced, MOMENT).effects == (MarkBounced(DeliveryId("d_1"), "No such mailbox."),)
+    mark, note, card = decide(HELD, bounced, MOMENT).effects
+    assert isinstance(mark, MarkBounced)
+    assert note == Post(Author.NOTE, "A message did not arrive: No such mailbox.", name="Threadline")
+    assert card == ShowCard(CASE)
 
 
 def test_a_customer_is_answered_in_the_language_they_wrote_last() -> None:
@@ -261,7 +302,12 @@ def test_a_case_that_waits_too_long_is_called_out(*, again: bool) -> None:
 
 @pytest.mark.parametrize(
     ("thread", "case", "epoch"),
-    [(HELD, CASE, 1), (WAITING, ELSEWHERE, 1), (RESOLVED, CASE, 1), (replace(HELD, answered_up_to=HELD.answered_up_to + 1), CASE, HELD.epoch)],
+    [
+        (HELD, CASE, 1),
+        (WAITING, ELSEWHERE, 1),
+        (RESOLVED, CASE, 1),
+        (replace(HELD, answered_up_to=HELD.answered_up_to + 1), CASE, HELD.epoch),
+    ],
     ids=["claimed meanwhile", "another case", "resolved meanwhile", "answered meanwhile"],
 )
 def test_a_reminder_that_comes_too_late_is_not_posted(thread: Thread, case: CaseId, epoch: int) -> None:
