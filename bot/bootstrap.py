@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -43,6 +43,9 @@ from kb import rank
 from kb.embed import Embedder
 from kb.search import KnowledgeBase
 
+if TYPE_CHECKING:
+    from bot.mail import Email
+
 log = structlog.get_logger()
 
 NO_MODEL = (
@@ -77,6 +80,7 @@ class Threadline:
     access: Access
     routes: Sequence[web.RouteDef]
     own_embedder: Embedder | None
+    email: "Email | None"
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -100,7 +104,8 @@ class Threadline:
         working = asyncio.create_task(self.worker.run())
         scheduler = schedule(self.store, self.files, self.sweeps, self.readiness, self.settings, self.clock)
         try:
-            yield
+            async with self.email.running() if self.email else nullcontext():
+                yield
         finally:
             scheduler.shutdown(wait=False)
             for task in (working, loading, warming):
@@ -163,8 +168,10 @@ def build(
     readiness = Readiness(knowledge, assistant, settings.kb_path)
     metrics = Metrics()
     channel = WebChannel(bell)
+    email = _email(settings, home, store, files, inbox, clock)
+    configured = (channel, *([email.channel] if email else []), *channels)
     sender = Sender(
-        {one.name: one for one in (channel, *channels)},
+        {one.name: one for one in configured},
         _known_desks(settings, {WEB_DESK: channel, **(desks or {})}),
         files,
     )
@@ -201,7 +208,17 @@ def build(
         access=access,
         routes=routes,
         own_embedder=own_embedder,
+        email=email,
     )
+
+
+def _email(settings: Settings, home: Home, store: Store, files: Files, inbox: Inbox, clock: Clock) -> "Email | None":
+    """Return the email channel where it is configured; only there its libraries are loaded."""
+    if not settings.email_address:
+        return None
+    from bot.mail import make_email
+
+    return make_email(settings, home, store, files, inbox, clock)
 
 
 def _known_desks(settings: Settings, desks: Mapping[str, Desk]) -> Mapping[str, Desk]:

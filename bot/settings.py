@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from bot.settings_email import EmailSettings
 from channels.web.identity import MIN_SECRET
 from channels.web.pages import site_origin
 from core.errors import SetupError
@@ -23,7 +24,7 @@ SAMPLE_KB = Path(__file__).resolve().parent.parent / "kb" / "sample"
 SAMPLE_COMPANY = "Larkfield Cycles"
 
 
-class Settings(BaseSettings):
+class Settings(EmailSettings):
     """Everything an installation can set. Names of variables are these in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
@@ -166,6 +167,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 "Azure OpenAI needs all three: AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_DEPLOYMENT"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _email_is_whole(self) -> "Settings":
+        ways = ("email_listen", "email_imap_url", "email_smtp_url")
+        if any(getattr(self, way) for way in ways) and not self.email_address:
+            raise ValueError("EMAIL_ADDRESS: name the support address, for example EMAIL_ADDRESS=support@example.com")
+        if self.email_address and not self.email_smtp_url:
+            raise ValueError("EMAIL_SMTP_URL: answers need a way out, for example smtp://user:password@host:587")
+        if bool(self.email_tls_cert) != bool(self.email_tls_key):
+            raise ValueError("EMAIL_TLS_CERT and EMAIL_TLS_KEY belong together: set both or none")
         return self
 
     @property

@@ -62,8 +62,8 @@ class Part:
     `message` is what to send or change; `run` wrote it. `file` is one file of it, `text` the words of a
     reminder or a digest (whose `thread` is None). `desk` names the desk, `desk_thread` is what that desk
     answered for the case's card ('' before it was posted). `platform_id` is what the channel answered for the
-    message when it was sent first, for an EDIT or a CHECK of it, or for the stream that this part continues
-    or ends; for a LINE or an OUTCOME it is what the desk calls that line, if it stands there already. `fates`
+    message when it was sent first, for an EDIT or a CHECK of it, for the words that a FILE goes with, or for the
+    stream that this part continues or ends; for a LINE or an OUTCOME it is what the desk calls that line, if it stands there already. `fates`
     are an OUTCOME's news: what became of each part of the message. `everyone` calls all who work at the desk.
     """
 

@@ -65,6 +65,8 @@ class Line(StrEnum):
     CORRECTED = "corrected"
     WITHDRAWN = "withdrawn"
     WAITING_LONG = "waiting_long"
+    MAIL_FOOT = "mail_foot"
+    MAIL_WROTE = "mail_wrote"
 
 
 def text(line: Line, language: str = "en", **values: str) -> str:

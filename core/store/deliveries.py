@@ -111,6 +111,8 @@ class Deliveries:
             if row.case_id:
                 desk = await connection.scalar(select(cases.c.desk_thread).where(cases.c.id == row.case_id))
             first = await self._platform_id(connection, row) if row.kind in _REFER_BACK else row.platform_id
+            if row.kind == PartKind.FILE.value:
+                first = await self._of_its_words(connection, row)
             fates = {}
             if row.kind == PartKind.OUTCOME.value:
                 fates = await self._fates(connection, deliveries.c.message_id == row.message_id)
@@ -145,6 +147,12 @@ class Deliveries:
             return found or ""
         written = select(receipts.c.event_id).where(receipts.c.message_id == row.message_id)
         return await connection.scalar(written) or ""
+
+    async def _of_its_words(self, connection: AsyncConnection, row: Row[Any]) -> str:
+        """Return what the channel calls the words that a file goes with, '' while they have not arrived."""
+        words = deliveries.c.message_id == row.message_id, deliveries.c.kind == PartKind.TEXT.value
+        query = select(deliveries.c.platform_id).where(*words).order_by(deliveries.c.n.desc()).limit(1)
+        return await connection.scalar(query) or ""
 
     async def heartbeat(self, lease: Lease, now: float) -> None:
         """Keep the lease. Raises `Superseded` if it is lost."""

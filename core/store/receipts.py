@@ -7,7 +7,7 @@ event again gives the first receipt back.
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,6 +42,7 @@ from core.store.credentials import operator_names
 from core.store.engine import Database
 from core.store.leases import Lease
 from core.store.schema import cases, deliveries, messages, receipts
+from core.store.schema import threads as threads_table
 from core.store.transcript import read_messages
 
 DONE, IGNORED, REFUSED, FAILED = "done", "ignored", "refused", "failed"
@@ -229,6 +230,16 @@ class Receipts:
         if found is None:
             raise LookupError(f"no receipt of {message}")
         return str(found)
+
+    async def count_since(self, channel: str, customer: str, since: float) -> int:
+        """Return how many events of `customer` came in on `channel` after `since`."""
+        query = (
+            select(func.count())
+            .select_from(receipts.join(threads_table, threads_table.c.id == receipts.c.lane))
+            .where(receipts.c.channel == channel, threads_table.c.customer == customer, receipts.c.created_at > since)
+        )
+        async with self._database.reading() as connection:
+            return await connection.scalar(query) or 0
 
     async def replies(self, receipt: Receipt) -> list[Message] | None:
         """Return what the customer was told after this message, once its turn is over; None until then.

@@ -47,7 +47,8 @@ def test_only_the_places_that_the_product_fills_occur() -> None:
     about_operators = {"joined", "left", "handed_back", "resolved", "reopened", "corrected", "withdrawn"}
     assert {line for line, places in used.items() if places == {"{operator}"}} == about_operators
     assert {line for line, places in used.items() if places == {"{when}"}} == {"person_from"}
-    assert sum(bool(places) for places in used.values()) == len(about_operators) + 1
+    assert {line for line, places in used.items() if places == {"{customer}"}} == {"mail_wrote"}
+    assert sum(bool(places) for places in used.values()) == len(about_operators) + 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
