@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markdown import Markdown
 
 from bot.cli_kb import add_kb
+from bot.cli_mail import add_mail
 from bot.cli_operator import add_operator
 from bot.report import eval_tables, progress_bar
 from bot.settings import Settings, load_settings
@@ -68,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--limit", type=int, help="keep the first N questions of each file")
     takes_json(command)
     add_operator(commands)
+    add_mail(commands)
     command = add(
         commands, "doctor", _doctor, "say what is configured, what is missing, and the fix", "threadline doctor"
     )

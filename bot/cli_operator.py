@@ -8,11 +8,12 @@ from rich.table import Table
 
 from bot.settings import Settings
 from bot.terminal import Commands, add, open_store, out, print_json, takes_json
+from core.errors import SetupError
 
 
 def add_operator(commands: Commands) -> None:
     """Add the commands of `threadline operator`."""
-    group = commands.add_parser("operator", help="operators' tokens: add, list, revoke, log").add_subparsers(
+    group = commands.add_parser("operator", help="operators' tokens: add, list, link, revoke, log").add_subparsers(
         metavar="COMMAND", required=True
     )
     command = add(
@@ -22,6 +23,15 @@ def add_operator(commands: Commands) -> None:
     add(group, "list", _operator_list, "list the operators", "threadline operator list")
     command = add(group, "revoke", _operator_revoke, "end an operator's tokens", "threadline operator revoke Ada")
     command.add_argument("name")
+    command = add(
+        group,
+        "link",
+        _operator_link,
+        "let an operator act on another desk",
+        "threadline operator link Ada email:ada@example.com",
+    )
+    command.add_argument("name")
+    command.add_argument("account", help="email:ADDRESS")
     command = add(group, "log", _operator_log, "show what operators did last", "threadline operator log --limit 20")
     command.add_argument("--limit", type=int, default=50, help="how many lines (default 50)")
     takes_json(command)
@@ -48,6 +58,17 @@ async def _operator_list(settings: Settings, _options: argparse.Namespace) -> in
             since = _time(operator.created_at)
             table.add_row(operator.name, since, "active" if operator.active else "revoked")
         out.print(table)
+    return 0
+
+
+async def _operator_link(settings: Settings, options: argparse.Namespace) -> int:
+    channel, _, name = options.account.partition(":")
+    if not channel or not name:
+        raise SetupError("Name the account with its channel, for example email:ada@example.com")
+    async with AsyncExitStack() as stack:
+        store, _ = await open_store(settings, stack)
+        operator = await store.credentials.link(options.name, f"{channel}:{name.strip().lower()}")
+        out.print(f"{operator.name} acts as {options.account} now.", markup=False)
     return 0
 
 

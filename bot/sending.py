@@ -21,6 +21,7 @@ log = structlog.get_logger()
 _NO_FILES = "This channel takes no files. Send it another way, or put a link into a reply."
 _NO_LOOKING = "This channel can't say whether it arrived. Ask the customer, or send it again."
 _WITHDRAWN = "It was withdrawn before it was sent."
+_NOT_LIVE = "Customers who are written to are not told who joins or leaves."
 _NO_CARD = "Its card is not on the desk; the card shows what was said once it is."
 
 
@@ -73,6 +74,8 @@ class Sender:
     async def _to_customer(self, part: Part, channel: Channel) -> Sent:
         if part.kind in {PartKind.TEXT, PartKind.FILE} and part.message and part.message.withdrawn:
             return Sent(DeliveryState.SUPERSEDED, error=_WITHDRAWN)
+        if part.message and part.message.presence and not channel.live:
+            return Sent(DeliveryState.SUPERSEDED, error=_NOT_LIVE)
         match part.kind:
             case PartKind.FILE:
                 return await self._file(part, channel)

@@ -36,6 +36,14 @@ class Channel(Protocol):
         """Whether the receiver drops a part it already has: only then may one be sent again after a crash."""
         ...
 
+    @property
+    def live(self) -> bool:
+        """Whether customers are there while it happens: a chat is live, a mailbox is not.
+
+        Where it is not, nobody is sent a line that only says who joined or left.
+        """
+        ...
+
     async def send(self, part: Part) -> Sent:
         """Send a message's text to the customer of `part.thread`.
 

@@ -82,6 +82,7 @@ class RecordingChannel:
 
     name: str = "recording"
     deduplicates: bool = False
+    live: bool = True
     received: dict[str, list[Received]] = field(default_factory=dict)
     growing: dict[str, list[str]] = field(default_factory=dict)
     fail: list[Exception | Sent] = field(default_factory=list)

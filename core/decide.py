@@ -194,7 +194,7 @@ def _operator_gone(thread: Thread, event: OperatorGone) -> Decision:
     if thread.case != event.case or not thread.owner.held_by(event.operator):
         return Decision(thread, ignored=IgnoredBecause.STALE)
     lines = (
-        Post(Author.SYSTEM, wording.text(Line.LEFT, thread.language, operator=event.name)),
+        Post(Author.SYSTEM, wording.text(Line.LEFT, thread.language, operator=event.name), presence=True),
         Post(Author.NOTE, f"{event.name} can't sign in any more, so this case is free again.", name="Threadline"),
     )
     thread = replace(thread, owner=DESK, epoch=thread.epoch + 1, last_seq=thread.last_seq + len(lines))

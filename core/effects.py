@@ -15,7 +15,8 @@ class Post:
     """Add a message to the transcript and, unless it is the customer's own or a note, send it to the customer.
 
     `run` names the run whose answer this is: if that run had opened a stream, the message ends it.
-    `desk` names the desk where it was written: there it stands already. `full` is as in `core.messages.Message`.
+    `desk` names the desk where it was written: there it stands already. `full` and `presence` are as in
+    `core.messages.Message`.
     """
 
     author: Author
@@ -28,6 +29,7 @@ class Post:
     survey: CaseId | None = None
     desk: str = ""
     full: str = ""
+    presence: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,15 +108,15 @@ def _write(thread: Thread, event: OperatorDid) -> Decision:
     return Decision(thread, (post, *judged, ShowCard(event.case)))
 
 
-def change_owner(thread: Thread, event: OperatorDid, owner: Owner, *lines: str) -> Decision:
+def change_owner(thread: Thread, event: OperatorDid, owner: Owner, line: str, *, presence: bool = True) -> Decision:
     """Change who speaks: the epoch grows, so no run, tool or send of before can start any more.
 
-    `lines` tell the customer.
+    `line` tells the customer; `presence` as in `core.messages.Message`.
     """
     silence = (SupersedeRun(thread.run.id),) if thread.run else ()
-    posts = tuple(Post(Author.SYSTEM, line) for line in lines)
-    thread = replace(thread, owner=owner, epoch=thread.epoch + 1, run=None, last_seq=thread.last_seq + len(posts))
-    effects: tuple[Effect, ...] = (*silence, SupersedeSends(), *posts, ShowCard(event.case))
+    told = Post(Author.SYSTEM, line, presence=presence)
+    thread = replace(thread, owner=owner, epoch=thread.epoch + 1, run=None, last_seq=thread.last_seq + 1)
+    effects: tuple[Effect, ...] = (*silence, SupersedeSends(), told, ShowCard(event.case))
     return Decision(thread, effects)
 
 
@@ -136,8 +136,8 @@ def _assign(thread: Thread, event: OperatorDid) -> Decision:
     return replace(decision, thread=thread, effects=(*decision.effects, note))
 
 
-def _close(thread: Thread, event: OperatorDid, line: str, outcome: str) -> Decision:
-    decision = change_owner(thread, event, BOT, line)
+def _close(thread: Thread, event: OperatorDid, line: str, outcome: str, *, presence: bool) -> Decision:
+    decision = change_owner(thread, event, BOT, line, presence=presence)
     closed = CloseCase(event.case, outcome, event.name)
     thread = replace(decision.thread, case=None, resolved=None)
     return Decision(thread, (*decision.effects, closed))
@@ -146,7 +146,7 @@ def _close(thread: Thread, event: OperatorDid, line: str, outcome: str) -> Decis
 def _hand_back(thread: Thread, event: OperatorDid) -> Decision:
     """Give the thread to the assistant, which answers what the customer wrote meanwhile and no person did."""
     line = wording.text(Line.HANDED_BACK, thread.language, operator=event.name)
-    decision = _close(thread, event, line, "handed_back")
+    decision = _close(thread, event, line, "handed_back", presence=True)
     if thread.asked_up_to <= thread.answered_up_to:
         return decision
     run = start_run(decision.thread)
@@ -164,10 +164,11 @@ def start_run(thread: Thread) -> Decision:
 def _resolve(thread: Thread, event: OperatorDid, moment: Moment) -> Decision:
     """Close the case; the customer may write again to the same person, and is asked once how it went."""
     line = wording.text(Line.RESOLVED, thread.language, operator=event.name)
-    decision = _close(thread, event, line, event.outcome.value)
+    surveyed = event.outcome in _SURVEYED and thread.surveyed != event.case and moment.policy.survey
+    decision = _close(thread, event, line, event.outcome.value, presence=surveyed)
     thread = replace(decision.thread, resolved=Resolved(event.case, event.operator, event.name, moment.at))
     thread = replace(thread, answered_up_to=thread.asked_up_to)
-    if event.outcome not in _SURVEYED or thread.surveyed == event.case or not moment.policy.survey:
+    if not surveyed:
         return replace(decision, thread=thread)
     question = Post(Author.SYSTEM, wording.text(Line.SURVEY, thread.language), survey=event.case)
     thread = replace(thread, surveyed=event.case, last_seq=thread.last_seq + 1)

@@ -14,6 +14,7 @@ class WebChannel:
 
     name = "web"
     deduplicates = True
+    live = True
 
     def __init__(self, bell: Bell) -> None:
         self._bell = bell

@@ -285,6 +285,7 @@ class SendingChannel:
 
     name = "recording"
     deduplicates = False
+    live = True
 
     def __init__(self, platform: RecordingChannel) -> None:
         self._platform = platform
@@ -297,7 +298,7 @@ class SendingChannel:
 class SendingKit(RecordingKit):
     """A channel that does no more than every channel must, for customers who can do no more than write."""
 
-    can = frozenset({Can.BLOCK, Can.OUTLIVE})
+    can = frozenset({Can.BLOCK, Can.WATCH, Can.OUTLIVE})
 
 
 @asynccontextmanager

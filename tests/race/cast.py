@@ -169,6 +169,7 @@ class Wire:
 
     name = "wire"
     deduplicates = False
+    live = True
 
     def __init__(self, world: World, book: Book) -> None:
         self._world = world

@@ -30,6 +30,7 @@ class Plain:
 
     name = "plain"
     deduplicates = False
+    live = True
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -46,6 +47,7 @@ class Careful(Plain):
     """A channel whose receiver drops what it has already."""
 
     deduplicates = True
+    live = True
 
 
 class Able(Plain):

@@ -1,0 +1,133 @@
+"""Wires email: the support address's channel and the doors that mail comes in by, from the settings."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from bot.home import Home
+from bot.settings import Settings
+from channels.email.addresses import Addresses
+from channels.email.channel import EmailChannel
+from channels.email.desk import EmailDesk
+from channels.email.imap import ImapPickup
+from channels.email.mail import Envelope
+from channels.email.mailroom import Mailroom
+from channels.email.outgoing import DkimKey, Outgoing
+from channels.email.smtp import SmtpDoor, SmtpSettings, Tls
+from channels.email.trust import Authenticator
+from core.errors import SetupError
+from core.store.files import Files
+from core.store.inbox import Clock, Inbox
+from core.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """The email channel, wired. `running()` opens its doors and closes them."""
+
+    addresses: Addresses
+    channel: EmailChannel
+    desks: Mapping[str, EmailDesk]
+    mailroom: Mailroom
+    outgoing: Outgoing
+    door: SmtpDoor | None
+    pickup: ImapPickup | None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take mail in while this is open. Raises `SetupError` if the address to listen on is taken."""
+        picking = asyncio.create_task(self.pickup.run()) if self.pickup else None
+        try:
+            if self.door:
+                await self.door.start()
+            yield
+        finally:
+            if self.door:
+                await self.door.close()
+            if picking:
+                picking.cancel()
+                await asyncio.gather(picking, return_exceptions=True)
+            await self.outgoing.close()
+
+
+def make_email(settings: Settings, home: Home, store: Store, files: Files, inbox: Inbox, clock: Clock) -> Email:
+    """Return the email channel. Raises `SetupError`."""
+    addresses = _addresses(settings, home)
+    outgoing = Outgoing(settings.email_smtp_url, dkim=_dkim(settings, addresses), hello=addresses.domain)
+    desks = {
+        name: EmailDesk(store, files, addresses, outgoing, name.removeprefix("email:"), clock)
+        for name in (settings.desk, settings.second_desk)
+        if name.startswith("email:")
+    }
+    mailroom = Mailroom(
+        store,
+        files,
+        inbox,
+        addresses,
+        Authenticator(
+            trusted_server=settings.email_trusted_server, trusted_forwarders=settings.email_trusted_forwarders
+        ),
+        clock,
+        blocked=settings.email_blocked,
+        hourly=settings.email_mails_per_hour,
+        desk=next(iter(desks.values()), None),
+    )
+
+    async def receive(raw: bytes, envelope: Envelope) -> None:
+        await mailroom.receive(raw, envelope)
+
+    door = SmtpDoor(receive, _smtp(settings), accepts=addresses.is_ours) if settings.email_listen else None
+    pickup = ImapPickup(settings.email_imap_url, receive) if settings.email_imap_url else None
+    channel = EmailChannel(store, files, addresses, outgoing, company=settings.company)
+    return Email(addresses, channel, desks, mailroom, outgoing, door, pickup)
+
+
+def _addresses(settings: Settings, home: Home) -> Addresses:
+    return Addresses(settings.email_address, secret(settings, home.path / "email.key"))
+
+
+def secret(settings: Settings, kept: Path) -> bytes:
+    """Return what signs our addresses: the setting, or a key made once and kept in HOME."""
+    if settings.email_secret:
+        return settings.email_secret.encode()
+    try:
+        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return kept.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        made = secrets.token_hex(32).encode()
+        file.write(made)
+    return made
+
+
+def _dkim(settings: Settings, addresses: Addresses) -> DkimKey | None:
+    if settings.email_dkim_key is None:
+        return None
+    try:
+        pem = settings.email_dkim_key.read_bytes()
+    except OSError as error:
+        raise SetupError(f"EMAIL_DKIM_KEY={settings.email_dkim_key} can't be read: {error.strerror}.") from None
+    return DkimKey(pem, settings.email_dkim_selector, addresses.domain)
+
+
+def _smtp(settings: Settings) -> SmtpSettings:
+    host, _, port = settings.email_listen.rpartition(":")
+    user, _, password = settings.email_login.partition(":")
+    return SmtpSettings(
+        hostname=settings.email_address.rpartition("@")[2],
+        host=host.strip("[]"),
+        port=int(port),
+        lmtp=settings.email_lmtp,
+        tls=Tls.OFFERED if settings.email_tls_cert else Tls.OFF,
+        certificate=str(settings.email_tls_cert or ""),
+        key=str(settings.email_tls_key or ""),
+        user=unquote(user),
+        password=unquote(password),
+        sign_in_required=bool(user),
+        proxies=tuple(settings.email_proxies),
+    )

@@ -1,0 +1,138 @@
+"""Mail to customers: a part becomes a letter, and the letter is sent. Called by `bot.sending`.
+
+A message is one mail: its files travel with its words. A mail has the same Message-ID at each attempt, so one
+that was sent twice after a crash is shown once.
+"""
+
+from collections.abc import Callable
+
+from channels.base import Content, Sent
+from channels.email.addresses import Addresses
+from channels.email.mail import Address
+from channels.email.outgoing import Outgoing
+from channels.email.parse import CHANNEL
+from channels.email.render import File, Letter, compose, to_bytes
+from core import wording
+from core.delivery import Part, PartKind
+from core.errors import PermanentError
+from core.messages import Author, Message
+from core.store.files import Files
+from core.store.store import Store
+from core.thread import Thread
+from core.wording import Line
+
+_QUOTED = 2_000  # characters of the customer's own words below an answer
+_WITH_WORDS = "It was to go with its words, which did not arrive."
+
+
+class EmailChannel:
+    """The support mailbox as a channel."""
+
+    name = CHANNEL
+    deduplicates = True
+    live = False
+
+    def __init__(
+        self,
+        store: Store,
+        files: Files,
+        addresses: Addresses,
+        outgoing: Outgoing,
+        *,
+        company: str,
+        person_link: Callable[[Thread], str] = lambda thread: "",
+    ) -> None:
+        """`person_link` gives the address of the page that calls a person to a thread, or ''."""
+        self._store = store
+        self._files = files
+        self._addresses = addresses
+        self._outgoing = outgoing
+        self._company = company
+        self._person_link = person_link
+
+    async def send(self, part: Part) -> Sent:
+        """Send the message with its files to whoever takes part in the conversation. Raises as `Channel.send`."""
+        message = _message(part)
+        return await self._send(part, await self._readable(message) if part.kind is PartKind.TEXT else ())
+
+    async def send_file(self, part: Part, content: Content) -> Sent:
+        """A file went with its words; one without words goes in a mail of its own. Raises as `Channel.send`."""
+        message = _message(part)
+        if part.file is None:
+            raise PermanentError("There is no file.")
+        body = await content()
+        if message.text.strip():
+            if not part.platform_id:
+                raise PermanentError(_WITH_WORDS)
+            return Sent(platform_id=part.platform_id)
+        return await self._send(part, (File(part.file.name, part.file.type, body),))
+
+    async def _readable(self, message: Message) -> tuple[File, ...]:
+        """The message's files; one whose bytes are gone fails as its own part."""
+        found = []
+        for file in message.files:
+            try:
+                found.append(File(file.name, file.type, await self._files.read(file.id)))
+            except LookupError:
+                continue
+        return tuple(found)
+
+    async def _send(self, part: Part, files: tuple[File, ...]) -> Sent:
+        letter = await self._letter(part, files)
+        people = [one.address for one in (*letter.to, *letter.cc)]
+        return await self._outgoing.send(to_bytes(compose(letter)), letter.return_path, people)
+
+    async def _letter(self, part: Part, files: tuple[File, ...]) -> Letter:
+        message, thread = _message(part), _thread(part)
+        route = thread.route
+        to = route.get("to")
+        address, name = (str(one) for one in to) if isinstance(to, list) and len(to) == 2 else ("", "")
+        from_bot = message.author is Author.BOT
+        return Letter(
+            to=(Address(address, name),),
+            cc=tuple(Address(one) for one in _strings(route.get("cc"))),
+            from_address=self._addresses.address,
+            from_name=self._company,
+            person=message.name if message.author is Author.OPERATOR else "",
+            message_id=self._addresses.message_id(part.id, thread.key.conversation),
+            date=message.at,
+            subject=str(route.get("subject") or thread.subject),
+            text_markdown=message.text,
+            delivery=part.id,
+            reply_to=self._addresses.reply(thread.key.conversation),
+            return_path=self._addresses.bounce(part.id),
+            in_reply_to=str(route.get("in_reply_to") or ""),
+            references=tuple(_strings(route.get("references"))),
+            sources=message.citations,
+            foot=wording.text(Line.MAIL_FOOT, thread.language) if from_bot else "",
+            foot_link=self._person_link(thread) if from_bot else "",
+            quoted=await self._quoted(message, thread),
+            automatic="" if message.author is Author.OPERATOR else "auto-replied",
+            files=files,
+            language=thread.language,
+        )
+
+    async def _quoted(self, message: Message, thread: Thread) -> tuple[str, str] | None:
+        """The customer's last words before `message`, under a line that says whose they are."""
+        said = await self._store.messages(thread.id)
+        asked = [m for m in said if m.author is Author.CUSTOMER and m.seq < message.seq and m.text]
+        if not asked or message.author is Author.SYSTEM:
+            return None
+        name = asked[-1].name or thread.customer_name
+        return wording.text(Line.MAIL_WROTE, thread.language, customer=name), asked[-1].text[:_QUOTED]
+
+
+def _message(part: Part) -> Message:
+    if part.message is None:
+        raise PermanentError("There is nothing to send.")
+    return part.message
+
+
+def _thread(part: Part) -> Thread:
+    if part.thread is None:
+        raise PermanentError("There is nobody to send to.")
+    return part.thread
+
+
+def _strings(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []

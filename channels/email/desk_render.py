@@ -1,0 +1,127 @@
+"""What operators read in their mailbox: the case, what happens to it, and how to work it from there. Pure.
+
+Words of customers and of models stand in these mails as they were written: what looks like markup is escaped.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from core.case import Case
+from core.delivery import Delivery, DeliveryState
+from core.messages import Author, Message
+from core.thread import OwnerKind
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_LONGEST = 4_000  # characters of one message in a card's transcript
+
+HELP = "\n".join(
+    (
+        "Answer this mail to work on the case. Once you hold it, what you write goes to the customer.",
+        "",
+        "    #claim             take the case",
+        "    #note TEXT         for colleagues only (so are lines that begin with ! or note:)",
+        "    #send              send the suggested reply",
+        "    #draft HINT        have another reply suggested",
+        "    #assign NAME       give the case to a colleague",
+        "    #release           put it back",
+        "    #resolve           close it (or: #resolve unsolved, no_reply, duplicate, spam)",
+        "    #bot               hand the conversation back to the assistant",
+        "    #reopen            go on with a resolved case",
+    )
+)
+
+
+def verbatim(text: str) -> str:
+    """Return `text` as Markdown that shows it letter by letter, line by line."""
+    lines = (_PUNCTUATION.sub(r"\\\1", line.strip()) for line in text.strip().splitlines())
+    return "\\\n".join(line or "&nbsp;" for line in lines)
+
+
+def subject(case: Case) -> str:
+    """Return the subject of a case's mails."""
+    about = " ".join(case.summary.split())
+    return f"#{case.number} {customer(case)}: {about[:90] or case.reason.sentence}"
+
+
+def customer(case: Case) -> str:
+    """Return what operators call the customer."""
+    return case.thread.customer_name or f"Customer {case.thread.key.conversation[-4:]}"
+
+
+def card(case: Case, said: Sequence[Message]) -> str:
+    """Return the case as it is handed to the desk, in Markdown."""
+    thread = case.thread
+    about = [f"**Why:** {verbatim(f'{case.reason.sentence} {case.result.detail}')}"]
+    if case.summary:
+        about.append(f"**About:** {verbatim(case.summary)}")
+    about.append(f"**Customer:** {verbatim(f'{customer(case)}, by {thread.key.channel}')}")
+    if thread.trust:
+        about.append(f"**Sender:** {verbatim(thread.trust)}")
+    blocks = ["\n\n".join(about)]
+    if sources := [f"- {verbatim(f'{p.title} ({p.source})')}" for p in case.result.grounding.passages]:
+        blocks.append("**What the assistant found:**\n\n" + "\n".join(sources))
+    if steps := [f"- {verbatim(f'{step.step}: {step.detail}')}" for step in case.result.trace]:
+        blocks.append("**Why this was handed over:**\n\n" + "\n".join(steps))
+    blocks.append("**The conversation so far:**\n\n" + "\n\n".join(map(spoken, said)))
+    return "\n\n".join((*blocks, "---", HELP))
+
+
+def spoken(message: Message) -> str:
+    """Return one line of the conversation."""
+    at = datetime.fromtimestamp(message.at, UTC).strftime("%d %b %H:%M UTC")
+    who = message.name or {Author.BOT: "Assistant", Author.SYSTEM: "Threadline"}.get(message.author, "Customer")
+    files = "".join(f"\n\n*File:* {verbatim(file.name)}" for file in message.files)
+    return f"**{verbatim(who)}** {verbatim(f'({at})')}\n\n{verbatim(message.text[:_LONGEST])}{files}"
+
+
+def state(case: Case) -> str:
+    """Return 'unclaimed', 'held' or 'resolved'."""
+    if not case.is_open:
+        return "resolved"
+    return "unclaimed" if case.thread.owner.kind is OwnerKind.DESK else "held"
+
+
+def news(case: Case, holder: str) -> str:
+    """Return the case's state in a sentence, in Markdown; `holder` is the name of who holds it."""
+    match state(case):
+        case "held":
+            return f"**{verbatim(holder or 'A colleague')} holds this case.**"
+        case "resolved":
+            return f"**This case is resolved: {verbatim(case.outcome)}.** Answer with #reopen to go on with it."
+        case _:
+            return "**This case is free.** Answer with #claim to take it."
+
+
+def suggestion(case: Case) -> str:
+    """Return the suggested reply with its sources, in Markdown; '' if there is none."""
+    if case.suggestion is None or not case.suggestion.text:
+        return ""
+    sources = "\n".join(f"- {verbatim(f'[{c.index}] {c.title}')}" for c in case.suggestion.citations)
+    return f"**Suggested reply** (answer with #send to send it):\n\n{verbatim(case.suggestion.text)}\n\n{sources}"
+
+
+def changed(message: Message) -> str:
+    """Return what became of a line that its writer edited or withdrew, in Markdown."""
+    if message.withdrawn:
+        return f"**{verbatim(message.name or 'The customer')} withdrew a message.**"
+    return f"**{verbatim(message.name or 'The customer')} edited a message:**\n\n{verbatim(message.text)}"
+
+
+_FATES = {
+    DeliveryState.DELIVERED: "arrived",
+    DeliveryState.UNKNOWN: "may have arrived: answer with #check or #resend",
+    DeliveryState.SUPERSEDED: "was not sent",
+    DeliveryState.WAITING: "is on its way",
+}
+
+
+def outcome(message: Message, fates: Sequence[Delivery]) -> str:
+    """Return what became of an operator's message, in Markdown."""
+    names = {file.id: file.name for file in message.files}
+    lines = []
+    for fate in fates:
+        what = f"The file {names.get(fate.file, 'that went with it')}" if fate.file else "Your message"
+        became = _FATES.get(fate.state, f"did not arrive ({fate.state.value}): answer with #resend to send it again")
+        lines.append(f"- {verbatim(f'{what} {became}. {fate.error}')}")
+    return "\n".join(lines) + f"\n\n> {verbatim(message.text[:300])}"

@@ -1,0 +1,153 @@
+"""The one door for mail, whatever brought it: SMTP, LMTP, a mailbox that is picked up, a pipe, a captured file.
+
+`receive` returns once the mail is committed. In fixed order: read it; is it ours, a bounce, automatic, from
+somebody blocked or over budget (then it is kept with its reason and never answered); who vouches for its
+sender; which conversation it belongs to.
+"""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import structlog
+
+from channels.email import gate, mime, parse, reply
+from channels.email.addresses import Addresses, short
+from channels.email.desk import Came, EmailDesk
+from channels.email.mail import Envelope, Mail, Written
+from channels.email.trust import Authenticator
+from core.errors import PermanentError
+from core.ids import FileId
+from core.messages import IgnoredBecause
+from core.store.files import MAX_FILE, Files
+from core.store.inbox import Clock, Inbox
+from core.store.receipts import Receipt
+from core.store.store import Store
+from core.thread import Thread
+
+log = structlog.get_logger()
+
+MAX_MAIL = 35 * 1024 * 1024
+"""Bytes of one mail: files of 25 MB as mail carries them."""
+MOST_FILES = 20
+_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A mail, read: `ignored` is why it is not answered, and None if it is."""
+
+    mail: Mail
+    written: Written
+    ignored: IgnoredBecause | None
+
+
+def read(raw: bytes, envelope: Envelope, addresses: Addresses, blocked: Collection[str] = ()) -> Read:
+    """Read `raw` and say whether it may be answered, as far as the mail itself tells. Slow for large mails."""
+    mail = mime.read(raw)
+    own = gate.Own(frozenset({addresses.address}), addresses.domain)
+    ignored = gate.silent(mail, envelope, own)
+    if ignored is None and _is_blocked(mail.from_.address, blocked):
+        ignored = IgnoredBecause.BLOCKED
+    return Read(mail, reply.written(mail), ignored)
+
+
+def thread_of(found: Read, envelope: Envelope, addresses: Addresses) -> str:
+    """Return the conversation that the mail goes on with, or the one it would begin."""
+    named = parse.conversation(found.mail, envelope, addresses)
+    return named or (parse.possible(found.mail) or [short(parse.event_id(found.mail))])[-1]
+
+
+def _is_blocked(address: str, blocked: Collection[str]) -> bool:
+    domain = address.rpartition("@")[2]
+    return address in blocked or f"@{domain}" in blocked
+
+
+class Mailroom:
+    """Takes mail in for one support address.
+
+    `blocked` are addresses ('kim@example.com') and domains ('@example.com') that are never answered; `hourly` is how
+    many mails of one sender are taken up in an hour. `desk` gets what is written to a case's address.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        files: Files,
+        inbox: Inbox,
+        addresses: Addresses,
+        authenticator: Authenticator,
+        clock: Clock,
+        *,
+        blocked: Collection[str] = (),
+        hourly: int = 60,
+        desk: EmailDesk | None = None,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._inbox = inbox
+        self._addresses = addresses
+        self._authenticator = authenticator
+        self._clock = clock
+        self._blocked = frozenset(blocked)
+        self._hourly = hourly
+        self._desk = desk
+
+    async def receive(self, raw: bytes, envelope: Envelope) -> Receipt:
+        """Take a mail in; it may come again. Raises `TemporaryError`, or `PermanentError` for one too large."""
+        if len(raw) > MAX_MAIL:
+            raise PermanentError(f"The mail is larger than {MAX_MAIL // 1024 // 1024} MB.")
+        found = await asyncio.to_thread(read, raw, envelope, self._addresses, self._blocked)
+        mail = found.mail
+        bounced = parse.bounce(mail, envelope, self._addresses)
+        if bounced:
+            try:
+                return await self._inbox.accept(bounced)
+            except LookupError:
+                log.info("bounce_of_unknown_delivery", delivery=bounced.delivery)
+        named = parse.conversation(mail, envelope, self._addresses)
+        case = self._desk.case_of(mail, envelope) if self._desk else None
+        ignored = found.ignored or (None if case else await self._over_budget(mail))
+        if ignored:
+            log.info("mail_ignored", reason=ignored.value, sender=mail.from_.address)
+            return await self._inbox.accept(parse.ignored(mail, ignored, named, self._addresses))
+        trust = await self._authenticator.check(raw, envelope)
+        if self._desk and case:
+            came = Came(mail, found.written, trust, await self._save(mail))
+            return await self._desk.take(self._inbox, came, case)
+        thread = await self._thread(mail, named)
+        ours = thread is None or mail.from_.address in parse.participants(thread)
+        rated = parse.rating(mail, found.written, thread) if thread and ours else None
+        if rated:
+            return await self._inbox.accept(rated)
+        inbound = parse.message(
+            mail,
+            found.written,
+            trust,
+            self._addresses,
+            thread=thread if ours else None,
+            stranger_to=None if ours else thread,
+            files=await self._save(mail),
+            raw=await self._files.keep_raw(raw, self._clock()),
+        )
+        return await self._inbox.accept(inbound)
+
+    async def _over_budget(self, mail: Mail) -> IgnoredBecause | None:
+        sent = await self._store.receipts.count_since(
+            parse.CHANNEL, f"{parse.CHANNEL}:{mail.from_.address}", self._clock() - _HOUR
+        )
+        return IgnoredBecause.OVER_BUDGET if sent >= self._hourly else None
+
+    async def _thread(self, mail: Mail, named: str | None) -> Thread | None:
+        """Return the conversation that the mail goes on with: by our signed names, else by the customer's own ids."""
+        for name in [named] if named else parse.possible(mail):
+            thread = await self._store.find_thread(parse.key(self._addresses, name))
+            if thread:
+                return thread
+        return None
+
+    async def _save(self, mail: Mail) -> tuple[FileId, ...]:
+        """Keep the files of the mail; one too large is refused by name in the text that operators read."""
+        kept = [file for file in mail.attachments[:MOST_FILES] if len(file.content) <= MAX_FILE]
+        saved = [await self._files.save(file.name, file.type, file.content, self._clock()) for file in kept]
+        return tuple(file.id for file in saved)
