@@ -31,14 +31,30 @@ class Citation:
     text: str = ""
 
 
+class FileOutcome(StrEnum):
+    """What became of reading a customer's file."""
+
+    WAITING = "waiting"
+    READ = "read"
+    PICTURE = "picture"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that was sent with a message and is stored with us. `type` is a media type, `size` in bytes."""
+    """A file that was sent with a message and is stored with us. `type` is a media type, `size` in bytes.
+
+    `outcome` and `note` tell of a customer's file what became of reading it (None: nobody reads it); the note is
+    a sentence, '' where there is nothing to say. A file that was READ has a text.
+    """
 
     id: FileId
     name: str
     type: str
     size: int
+    outcome: FileOutcome | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class Rating:
 class Message:
     """One thing said in a thread. `seq` counts from 1 within the thread; `at` is in seconds since the epoch, UTC.
 
+    `presence`: it only says who is there, which is told where customers are there too (a chat, not a mailbox).
     `full` is everything that was written, where `text` is only what is new in it (a mail's quotes are cut away).
     `operator` wrote it, where a person did. `survey` names the case whose survey this line asks.
     A changed message keeps its first words in `original`; a withdrawn one has no text any more. `rating`
@@ -74,6 +91,7 @@ class Message:
     withdrawn: bool = False
     rating: Rating | None = None
     full: str = ""
+    presence: bool = False
 
     @property
     def for_customer(self) -> bool:
@@ -220,6 +238,38 @@ class IgnoredBecause(StrEnum):
     EMPTY = "empty"
     STALE = "stale"
     GONE = "gone"
+    OWN_MAIL = "own_mail"
+    BOUNCE = "bounce"
+    AUTOMATIC = "automatic"
+    LIST_MAIL = "list_mail"
+    DELIVERY_REPORT = "delivery_report"
+    FEEDBACK_REPORT = "feedback_report"
+    NO_SENDER = "no_sender"
+    BLOCKED = "blocked"
+    OVER_BUDGET = "over_budget"
+    UNAUTHENTIC = "unauthentic"
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words for operators."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    IgnoredBecause.EMPTY: "There was nothing in it.",
+    IgnoredBecause.STALE: "It was overtaken by what happened since.",
+    IgnoredBecause.GONE: "What it is about is no longer there.",
+    IgnoredBecause.OWN_MAIL: "We wrote it ourselves.",
+    IgnoredBecause.BOUNCE: "A mail server sent it, with an empty return path: such mail is never answered.",
+    IgnoredBecause.AUTOMATIC: "A program wrote it, such as an out-of-office notice.",
+    IgnoredBecause.LIST_MAIL: "It came through a mailing list or is a newsletter.",
+    IgnoredBecause.DELIVERY_REPORT: "It reports what became of a mail of ours.",
+    IgnoredBecause.FEEDBACK_REPORT: "It reports that somebody marked a mail of ours as spam.",
+    IgnoredBecause.NO_SENDER: "It names nobody who could be answered.",
+    IgnoredBecause.BLOCKED: "The sender is blocked.",
+    IgnoredBecause.OVER_BUDGET: "The sender or the conversation had more answers than are given in so short a time.",
+    IgnoredBecause.UNAUTHENTIC: "Nobody vouches for the sender's address.",
+}
 
 
 @dataclass(frozen=True, slots=True)

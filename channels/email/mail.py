@@ -58,7 +58,8 @@ class Mail:
     """One mail, read. Ids stand without their angle brackets; `headers` are decoded, by lower-case name, in order.
 
     `text` is the plain part, `html` the HTML part, each '' if the mail has none; `unreadable` says in a sentence
-    why neither can be read (encrypted, for example). `date` is in seconds since the epoch, UTC.
+    why neither can be read (encrypted, for example), `left_out` that there is more in it than is read. `date` is in
+    seconds since the epoch, UTC: what the mail says, be it the future.
     """
 
     message_id: str = ""
@@ -76,6 +77,7 @@ class Mail:
     attachments: tuple[Attachment, ...] = ()
     report: Report | None = None
     unreadable: str = ""
+    left_out: str = ""
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def header(self, name: str) -> str:
@@ -116,3 +118,5 @@ class Trust:
     dkim: str = ""
     dmarc: str = ""
     arc: str = ""
+    domain: str = ""
+    """The domain in From that this is about, in ASCII; '' if From names none, or more than one sender."""
