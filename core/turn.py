@@ -1,9 +1,12 @@
 """What an agent run is given: the conversation so far, and the words it has to answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from core.ids import FileId
 from core.messages import Author, Message
+from core.phrases import is_greeting, is_thanks, is_vague
 from core.thread import Thread
 
 
@@ -11,13 +14,15 @@ from core.thread import Thread
 class Turn:
     """A thread and what has been said in it, notes left out: last, the customer's words that wait for an answer.
 
-    `facts` are known about the customer; `hint` is what an operator wants of a draft.
+    `facts` are known about the customer; `hint` is what an operator wants of a draft; `texts` are
+    what the customer's files say.
     """
 
     thread: Thread
     messages: tuple[Message, ...]
     facts: tuple[str, ...] = ()
     hint: str = ""
+    texts: Mapping[FileId, str] = field(default_factory=dict)
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -34,7 +39,7 @@ class Turn:
         """What the customer wrote since anyone last spoke to them, one message a line; at first, below its subject."""
         words = [message.text for message in self.waiting if message.text]
         subject = self.thread.subject
-        if subject and words and self.waiting[0] is self.messages[0] and subject not in words[0]:
+        if words and self.waiting[0] is self.messages[0] and subject not in words[0] and not _says_nothing(subject):
             words.insert(0, subject)
         return "\n".join(words)
 
@@ -54,6 +59,11 @@ class Turn:
         while start and self.messages[start - 1].author is Author.CUSTOMER:
             start -= 1
         return start
+
+
+def _says_nothing(subject: str) -> bool:
+    """Whether it is a subject such as 'Question', 'Hello' or 'Thank you'."""
+    return is_vague(subject) or is_greeting(subject) or is_thanks(subject)
 
 
 class Voice(Protocol):

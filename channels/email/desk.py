@@ -20,7 +20,7 @@ from core.delivery import DeliveryState, Part
 from core.desk import Operator
 from core.errors import PermanentError, ThreadlineError
 from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
-from core.messages import DeskAction, DeskEvent, IgnoredBecause, InboundIgnored, Message
+from core.messages import Author, DeskAction, DeskEvent, IgnoredBecause, InboundIgnored, Message
 from core.store.files import Files
 from core.store.inbox import Clock, Inbox
 from core.store.receipts import REFUSED, Receipt
@@ -74,8 +74,13 @@ class EmailDesk:
         return names.get(case.thread.owner.operator or OperatorId(""), "")
 
     async def post_line(self, part: Part) -> Sent:
-        """Mail what the customer, or a colleague at another desk, wrote, or how they changed it."""
+        """Mail what the customer or a colleague wrote, or how they changed it.
+
+        An operator's words to the customer come once it is known what became of them.
+        """
         case, message = await self._case(part), _message(part)
+        if message.author is Author.OPERATOR and not part.platform_id:
+            return Sent(platform_id=message.id)
         if part.platform_id or message.withdrawn:
             text, name = desk_render.changed(message), f"{message.id}_{short(part.id)[:8]}"
         else:
@@ -84,11 +89,12 @@ class EmailDesk:
         return Sent(platform_id=message.id)
 
     async def show_outcome(self, part: Part) -> Sent:
-        """Mail what became of an operator's message, when not all of it has simply arrived."""
+        """Mail an operator's message to the customer with what became of it, once all of it is known."""
         case, message = await self._case(part), _message(part)
-        if all(fate.state in {DeliveryState.DELIVERED, DeliveryState.WAITING} for fate in part.fates):
+        if any(fate.state is DeliveryState.WAITING for fate in part.fates):
             return Sent()
-        await self._mail(case, f"{message.id}_{short(part.id)[:8]}", desk_render.outcome(message, part.fates))
+        text = desk_render.outcome(message, part.fates)
+        await self._mail(case, f"{message.id}_{short(text)[:8]}", text)
         return Sent()
 
     async def remind(self, part: Part) -> Sent:
@@ -126,8 +132,13 @@ class EmailDesk:
                 log.warning("file_is_gone", file=file.id)
         return tuple(found)
 
-    async def _mail(self, case: Case, name: str, text: str, *, files: tuple[File, ...] = (), to: str = "") -> Sent:
-        """Mail `text` into the case's thread; the mail `name` is the same however often it is sent."""
+    async def _mail(
+        self, case: Case, name: str, text: str, *, files: tuple[File, ...] = (), to: str = "", answers: str = ""
+    ) -> Sent:
+        """Mail `text` into the case's thread, to the desk or to one operator (`to`) whose mail it answers.
+
+        The mail `name` is the same however often it is sent.
+        """
         root = self._addresses.message_id("root", case.id)
         own = self._addresses.message_id(name, case.id)
         return await self._send(
@@ -142,8 +153,8 @@ class EmailDesk:
                 delivery=name,
                 reply_to=self._addresses.case(case.id),
                 return_path=self._addresses.address,
-                in_reply_to="" if own == root else root,
-                references=() if own == root else (root,),
+                in_reply_to="" if own == root else answers or root,
+                references=() if own == root else (root, *([answers] if answers else [])),
                 automatic="auto-generated",
                 files=files,
             )
@@ -212,8 +223,7 @@ class EmailDesk:
             outcome=asked.outcome,
             message=await self._about(came.mail, case),
             files=came.files,
-            desk=self.name,
-        )
+        )  # `desk` stays the web's: the others here have not seen this mail yet
 
     async def _colleague(self, name: str) -> OperatorId | None:
         operators = await self._store.credentials.operators()
@@ -235,7 +245,11 @@ class EmailDesk:
         name = f"told_{short(came.mail.message_id, words)}"
         try:
             await self._mail(
-                await self._store.cases.get(case), name, desk_render.verbatim(words), to=came.mail.from_.address
+                await self._store.cases.get(case),
+                name,
+                desk_render.verbatim(words),
+                to=came.mail.from_.address,
+                answers=came.mail.message_id,
             )
         except ThreadlineError as away:
             log.warning("operator_not_told", case=case, error=str(away))

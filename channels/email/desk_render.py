@@ -13,6 +13,7 @@ from core.messages import Author, Message
 from core.thread import OwnerKind
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_BLANK = re.compile(r"\n\s*\n")
 _LONGEST = 4_000  # characters of one message in a card's transcript
 
 HELP = "\n".join(
@@ -34,8 +35,8 @@ HELP = "\n".join(
 
 def verbatim(text: str) -> str:
     """Return `text` as Markdown that shows it letter by letter, line by line."""
-    lines = (_PUNCTUATION.sub(r"\\\1", line.strip()) for line in text.strip().splitlines())
-    return "\\\n".join(line or "&nbsp;" for line in lines)
+    paragraphs = (part.splitlines() for part in _BLANK.split(text.strip()))
+    return "\n\n".join("\\\n".join(_PUNCTUATION.sub(r"\\\1", line.strip()) for line in part) for part in paragraphs)
 
 
 def subject(case: Case) -> str:
@@ -108,20 +109,20 @@ def changed(message: Message) -> str:
     return f"**{verbatim(message.name or 'The customer')} edited a message:**\n\n{verbatim(message.text)}"
 
 
-_FATES = {
-    DeliveryState.DELIVERED: "arrived",
-    DeliveryState.UNKNOWN: "may have arrived: answer with #check or #resend",
-    DeliveryState.SUPERSEDED: "was not sent",
-    DeliveryState.WAITING: "is on its way",
+_HELPS = {
+    DeliveryState.UNKNOWN: " It may have arrived: answer this mail with #check or #resend.",
+    DeliveryState.FAILED: " Answer this mail with #resend to send it again.",
+    DeliveryState.BOUNCED: " Answer this mail with #resend to send it again.",
+    DeliveryState.REFUSED: " Answer this mail with #resend to send it again.",
+    DeliveryState.PARTIAL: " Answer this mail with #resend to send the rest.",
 }
 
 
 def outcome(message: Message, fates: Sequence[Delivery]) -> str:
-    """Return what became of an operator's message, in Markdown."""
+    """Return an operator's message to the customer and what became of it, in Markdown."""
     names = {file.id: file.name for file in message.files}
     lines = []
     for fate in fates:
-        what = f"The file {names.get(fate.file, 'that went with it')}" if fate.file else "Your message"
-        became = _FATES.get(fate.state, f"did not arrive ({fate.state.value}): answer with #resend to send it again")
-        lines.append(f"- {verbatim(f'{what} {became}. {fate.error}')}")
-    return "\n".join(lines) + f"\n\n> {verbatim(message.text[:300])}"
+        what = f"File {names.get(fate.file, '')}" if fate.file else "Message"
+        lines.append(f"- {verbatim(f'{what}: {fate.state.value}. {fate.error}'.strip())}{_HELPS.get(fate.state, '')}")
+    return f"**{verbatim(message.name)} to the customer**\n\n{verbatim(message.text)}\n\n" + "\n".join(lines)

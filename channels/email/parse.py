@@ -63,9 +63,10 @@ def key(addresses: Addresses, name: str) -> ThreadKey:
 
 
 def participants(thread: Thread) -> frozenset[str]:
-    """Return the addresses of those who take part in `thread`."""
+    """Return the addresses of those who take part in `thread`; its customer does from the start."""
     known = thread.route.get("participants")
-    return frozenset(str(one) for one in known) if isinstance(known, list) else frozenset()
+    others = (str(one) for one in known) if isinstance(known, list) else ()
+    return frozenset((thread.customer.removeprefix(f"{CHANNEL}:"), *others))
 
 
 def message(

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP
 from email.utils import make_msgid, parseaddr
+from typing import Any
 
 import aiosmtplib
 
@@ -27,7 +28,7 @@ _SOURCE = re.compile(r"\[\d+\] (.+?)(?: \([^()]*\))?")
 _QUOTE = re.compile(r"\n\n[^\n]+\n>[^\0]*\Z")
 
 
-def settings(server: SmtpServer) -> dict[str, object]:
+def settings(server: SmtpServer) -> dict[str, Any]:
     """Return the settings of a program that sends through `server`."""
     return {
         "email_address": SUPPORT,
@@ -58,7 +59,7 @@ async def post(program: Program, raw: bytes, sender: str, recipients: Sequence[s
 def read_plain(raw: bytes) -> str:
     """Return the plain text of one of our mails, as a customer reads it."""
     message = BytesParser(policy=SMTP).parsebytes(raw)
-    body = message.get_body(("plain",))  # type: ignore[attr-defined]  # an EmailMessage, by its policy
+    body = message.get_body(("plain",))
     return str(body.get_content()).replace("\r\n", "\n").rstrip("\n") if body else ""
 
 
@@ -69,7 +70,7 @@ def shown(mail: Mail, raw: bytes) -> Shown:
     text = text.partition("\n\n-- \n")[0] if "\n\n-- \n" in text else text
     blocks = text.split("\n\n")
     lines = blocks[-1].split("\n")
-    sources = [found[1] for line in lines if (found := _SOURCE.fullmatch(line))]
+    sources = [found[1].partition(" > ")[0] for line in lines if (found := _SOURCE.fullmatch(line))]
     if sources and len(sources) == len(lines):
         blocks.pop()
     else:
@@ -94,15 +95,15 @@ class MailCustomer:
         return ThreadKey("email", SUPPORT, parse.begun(self._first.message_id))
 
     def inbox(self) -> list[tuple[Mail, bytes]]:
-        """Return the mails that came, oldest first."""
+        """Return the mails that came, oldest first; a second copy under one Message-ID is dropped, as mailboxes do."""
         raws = [handed.raw for handed in self._kit.server.mails if self.address in handed.recipients]
-        return [(mime.read(raw), raw) for raw in raws]
+        return list({(mail := mime.read(raw)).message_id: (mail, raw) for raw in raws}.values())
 
     async def says(self, text: str, *files: tuple[str, bytes]) -> str:
         message = EmailMessage()
         message["From"] = f"{self._name} <{self.address}>"
         message["Message-ID"] = make_msgid(domain="customers.example")
-        message["Subject"] = "My question"
+        message["Subject"] = "Question"
         came = self.inbox()
         answers = came[-1][0] if came else self._first
         if answers:

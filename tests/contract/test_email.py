@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest_asyncio
 
-from channels.testing import ChannelContract, ChannelContractOverTime
-from tests.contract import mail
+from channels.recording import RecordingChannel
+from channels.testing import ChannelContract, ChannelContractOverTime, DeskContract, DeskContractOverTime
+from tests.contract import mail, mail_desk
 from tests.contract.mail import MailKit
+from tests.contract.mail_desk import MailDeskKit
 from tests.contract.programs import Clock, Programs
 from tests.fakes.smtp_server import SmtpServer
 
@@ -41,4 +43,36 @@ class TestEmailOverTime(ChannelContractOverTime):
     async def kit(self, programs: Programs) -> AsyncIterator[MailKit]:
         """A program for each test."""
         async with mailing(programs, ChannelContractOverTime) as kit:
+            yield kit
+
+
+@asynccontextmanager
+async def desk(programs: Programs) -> AsyncIterator[MailDeskKit]:
+    """Run the program with the team's mailbox as its desk."""
+    channel = RecordingChannel()
+    async with (
+        SmtpServer() as server,
+        programs.running(channels=[channel], **mail.settings(server), **mail_desk.settings()) as program,
+    ):
+        yield MailDeskKit(program, channel, server)
+
+
+class TestAMailboxAsADesk(DeskContract):
+    """Operators who work from their mailboxes."""
+
+    @pytest_asyncio.fixture(scope="class", loop_scope="module")
+    @classmethod
+    async def kit(cls, programs: Programs) -> AsyncIterator[MailDeskKit]:
+        """One program for all of these tests."""
+        async with desk(programs) as kit:
+            yield kit
+
+
+class TestAMailboxAsADeskOverTime(DeskContractOverTime):
+    """The same, as time passes."""
+
+    @pytest_asyncio.fixture(loop_scope="module")
+    async def kit(self, programs: Programs) -> AsyncIterator[MailDeskKit]:
+        """A program for each test."""
+        async with desk(programs) as kit:
             yield kit
