@@ -615,7 +615,7 @@ def test_an_address_that_cant_be_used_is_told_at_the_start(url: str) -> None:
 
 
 async def test_a_password_is_never_sent_in_the_clear_to_another_machine(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+    serve: Serve,
 ) -> None:
     received = Received()
     server = await serve()

@@ -111,6 +111,9 @@ FOOTERS = [
     "_____\nKim Example\nhttps://example.com",
     "________________________________\nThis e-mail is confidential. If you are not the intended recipient, please "
     "notify the sender\nand delete this message. Unauthorized use of its contents is prohibited.",
+    "Le informazioni contenute in questo messaggio e negli allegati sono riservate e per uso esclusivo del\n"
+    "destinatario. Se ricevete questo messaggio per errore, vi preghiamo di cancellarlo.",
+    "Virus-free. www.avast.com",
     "Diese E-Mail ist vertraulich. Wenn Sie nicht der richtige Adressat sind, informieren Sie\nbitte den Absender und "
     "vernichten Sie diese E-Mail.",
 ]
@@ -135,6 +138,20 @@ KEPT = {
     "code with a signature in it": "```\n> x\n-- \nOn Mon, 5 May 2025 at 10:00, Kim <kim@x.y> wrote:\n"
     "```\nwhat is this?",
     "a wish to delete": "Please delete this message and this email, I sent it in error.",
+    "the mailing list": "Hello,\n\nplease take me off your mailing list. I told you already.",
+    "a virus program": "Does it help?\n\nAvast blocks your program since the update.",
+    "a complaint in a disclaimer's words": "Hello,\n\nthis message and its attachment reached me in error. It is "
+    "marked confidential, and I am not the intended recipient, so I will delete it.",
+    "a phone that works": "On the computer it fails.\n\nFrom my iPhone it works",
+    "a phone that does not": "Am Rechner geht es.\n\nVon meinem Handy geht es nicht",
+    "a way of sending": "How I sent it?\n\nSent via the mobile app yesterday",
+    "two parts": "Order 123 is fine.\n--\nPlease cancel order 456 as well.",
+    "steps under a heading": "Steps\n-----\n1. open https://example.com\n2. click",
+    "a link under a heading": "Broken pages\n------------\nhttps://example.com/a\nhttps://example.com/b",
+    "a postscript below a signature": "Thanks.\n\n-- \nKim\n\nPS: cancel order 456, too.",
+    "a greeting above a quote without signs": "Hello Shop,\n\nOn Mon, 5 May 2025 at 10:00, Shop <a@b.c> wrote:\n\n"
+    "What is your order?\n\nIt is 12345.",
+    "a link as an answer": "> Which page?\nhttps://example.com/a\n> And who are you?\nKim",
     "a picture": "🎉",
 }
 
