@@ -79,9 +79,10 @@ class EmailDesk:
         An operator's words to the customer come once it is known what became of them.
         """
         case, message = await self._case(part), _message(part)
-        if message.author is Author.OPERATOR and not part.platform_id:
+        changed = message.withdrawn or message.changed_at is not None
+        if message.author is Author.OPERATOR and not changed:
             return Sent(platform_id=message.id)
-        if part.platform_id or message.withdrawn:
+        if changed:
             text, name = desk_render.changed(message), f"{message.id}_{short(part.id)[:8]}"
         else:
             text, name = desk_render.spoken(message), message.id

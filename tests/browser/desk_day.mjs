@@ -108,6 +108,10 @@ async function filesGoBothWays(ada, nora) {
   assert.deepEqual(await saved(ada, ada.locator("#transcript .file-button").last()), { name: "photo.txt", text: "a photo of it" });
   await openCase(ada, "Paul");
   assert.equal((await saved(ada, ada.locator("#transcript .file-button"))).text, "Invoice 4711, one light");
+  await ada.locator("#transcript .reading button", { hasText: "Text" }).click();
+  await ada.locator("#file-text-dialog .file-text", { hasText: "Invoice 4711, one light" }).waitFor();
+  await shot(ada, "desk-file-text");
+  await ada.keyboard.press("Escape");
   await openCase(ada, "Nora");
 }
 

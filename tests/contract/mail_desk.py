@@ -137,6 +137,8 @@ class MailDeskKit:
         self.store = program.store
         self.files = program.files
         self._known: dict[str, OperatorId] = {}
+        self._mails: dict[str, tuple[Mail, bytes]] = {}
+        self._seen = 0
 
     @property
     def addresses(self) -> Addresses:
@@ -165,8 +167,12 @@ class MailDeskKit:
 
     def mails(self) -> list[tuple[Mail, bytes]]:
         """Return the team's mails, each once."""
-        raws = [handed.raw for handed in self.server.mails if TEAM in handed.recipients]
-        return list({(mail := mime.read(raw)).message_id: (mail, raw) for raw in raws}.values())
+        for handed in self.server.mails[self._seen :]:
+            if TEAM in handed.recipients:
+                mail = mime.read(handed.raw)
+                self._mails.setdefault(mail.message_id, (mail, handed.raw))
+        self._seen = len(self.server.mails)
+        return list(self._mails.values())
 
     def read(self) -> dict[CaseId, _Thread]:
         """Read the team's mails, thread by thread."""

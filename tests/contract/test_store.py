@@ -991,7 +991,7 @@ async def test_several_replicas_that_start_at_once_migrate_once(empty: Database)
             await replica.close()
     assert await current(empty) == newest()
     await migrate(empty)
-    assert await Store(empty).backlog() == {"receipts": 0, "runs": 0, "deliveries": 0, "receipts_failed": 0}
+    assert set((await Store(empty).backlog()).values()) == {0}
 
 
 async def test_the_migrated_tables_are_those_the_program_means(database: Database) -> None:

@@ -23,6 +23,7 @@ from core.messages import (
     Author,
     DeskAction,
     DeskEvent,
+    FileOutcome,
     InboundChange,
     InboundMessage,
     InboundRating,
@@ -294,9 +295,9 @@ async def test_a_file_belongs_to_its_message_and_its_conversation_alone(scene: S
     receipt = await scene.enter(replace(message("See this", "e"), files=(bill.id,)))
     other = await scene.enter(replace(message("Mine!", "e2", "s_2"), files=(bill.id,)))
     [said] = await scene.store.messages(receipt.thread)
-    assert said.files == (bill,)
+    assert said.files == (replace(bill, outcome=FileOutcome.WAITING),)
     assert [m.files for m in await scene.store.messages(other.thread)] == [()], "not who names it later"
-    assert await files.of_thread(receipt.thread, bill.id) == (bill, said.id)
+    assert await files.of_thread(receipt.thread, bill.id) == (said.files[0], said.id)
     assert await files.read(bill.id) == b"bytes"
     for thread, file in ((other.thread, bill.id), (receipt.thread, FileId("f_none"))):
         with pytest.raises(LookupError):

@@ -104,6 +104,7 @@ def is_error(answer: Answer, status: int) -> str:
         ("GET", "/log"),
         ("GET", "/digest"),
         ("GET", "/cases/{case}/files/f_1"),
+        ("GET", "/cases/{case}/files/f_1/text"),
         ("GET", "/cases/{case}/earlier/t_1"),
         ("GET", "/ws"),
         ("GET", "/ws?ticket=nonsense"),

@@ -310,6 +310,18 @@ def test_an_entry_of_the_log_names_whom_and_how_and_why_not() -> None:
     assert "Words" not in json.dumps(entry(DeskAction.REPLY)), "the words stand in the transcript"
 
 
+def test_of_a_customers_file_operators_see_what_became_of_reading_it_and_customers_do_not() -> None:
+    scan = replace(BILL, outcome=FileOutcome.REFUSED, note="It is a scan.")
+    sent = replace(said(Author.CUSTOMER), files=(scan, BILL))
+    detail = render.case_detail(case(), [sent], {}, NAMES, ADA, MOMENT, Policy())
+    assert [file["reading"] for file in detail["messages"][0]["files"]] == [
+        {"outcome": "refused", "note": "It is a scan."},
+        None,
+    ]
+    assert "reading" not in render.message(sent)["files"][0]
+    assert render.file_text(BILL, "Invoice")["text"] == "Invoice"
+
+
 def test_an_earlier_conversation_shows_its_last_words_and_its_cases() -> None:
     other = Earlier(ThreadId("t_2"), "slack", MOMENT, "x" * 300, 7, ((CaseId("c_2"), 4, "solved"),))
     shown = render.earlier(other)

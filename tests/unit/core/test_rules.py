@@ -73,6 +73,16 @@ def test_a_file_goes_to_people_with_its_name() -> None:
     assert handoff(asked, SUBJECTS, MOST) == Ruled(HandoffReason.FILE_SENT, "bill.png, back.png")
 
 
+def test_of_several_files_those_that_were_not_read_go_to_people_with_the_reason() -> None:
+    names = {"bill.pdf": None, "scan.pdf": "It is a scan.", "photo.png": "It is a picture."}
+    files = tuple(File(FileId(f"f_{name}"), name, "image/png", 1) for name in names)
+    asked = turn([(CUSTOMER, "What is this?")])
+    asked = replace(asked, messages=(replace(asked.messages[0], files=files),))
+    found = handoff(asked, SUBJECTS, MOST, unread=lambda file: names[file.name])
+    assert found == Ruled(HandoffReason.FILE_SENT, "scan.pdf: It is a scan. photo.png: It is a picture.")
+    assert handoff(asked, SUBJECTS, MOST, unread=lambda _: None) is None
+
+
 def test_a_file_that_people_have_had_does_not_hand_over_the_next_question() -> None:
     file = File(FileId("f_1"), "bill.png", "image/png", 1)
     asked = turn([(CUSTOMER, "See"), (SYSTEM, "Handed off."), (SYSTEM, "Handed back."), (CUSTOMER, "And delivery?")])
