@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,6 +37,7 @@ from core.store.engine import Database, sqlite_url
 from core.store.files import MAX_FILE, MAX_FILES, Files
 from core.store.inbox import Clock, Inbox
 from core.store.migrations import migrate
+from core.store.places import open_place
 from core.store.store import Store
 from core.subjects import Subjects
 from kb import rank
@@ -152,7 +153,7 @@ def build(
     database = open_database(settings, home)
     policy = settings.policy
     store = Store(database, quiet=settings.quiet_seconds, policy=policy)
-    files = Files(database, home.files)
+    files = open_files(settings, home, database)
     bell = Bell()
     inbox = Inbox(store, bell, clock)
     own_embedder = None
@@ -164,15 +165,15 @@ def build(
         embedder=embedder,
         chroma_url=settings.chroma_url or None,
     )
-    assistant = make_assistant(settings, knowledge, provider)
+    assistant = make_assistant(settings, knowledge, provider, files)
     readiness = Readiness(knowledge, assistant, settings.kb_path)
     metrics = Metrics()
     channel = WebChannel(bell)
     email = _email(settings, home, store, files, inbox, clock)
-    configured = (channel, *([email.channel] if email else []), *channels)
+    configured: tuple[Channel, ...] = (channel, *([email.channel] if email else []), *channels)
     sender = Sender(
         {one.name: one for one in configured},
-        _known_desks(settings, {WEB_DESK: channel, **(desks or {})}),
+        _known_desks(settings, {WEB_DESK: channel, **(email.desks if email else {}), **(desks or {})}),
         files,
     )
     worker = Worker(store, bell, clock, readiness.assistant, sender, metrics)
@@ -235,14 +236,21 @@ def open_database(settings: Settings, home: Home) -> Database:
     return Database(url, faults=FaultPoints.parse(settings.fault_point))
 
 
+def open_files(settings: Settings, home: Home, database: Database) -> Files:
+    """Return where the files that are sent are kept. Raises `SetupError` for a FILES_URL that names no bucket."""
+    return Files(database, open_place(settings.files_url, home.files))
+
+
 _MODEL_FLOOR = 0.5
 """What part of that floor a language model needs: it reads the passages itself before it answers from them."""
 
 
-def make_assistant(settings: Settings, knowledge: KnowledgeBase, provider: Provider | None = None) -> Assistant:
-    """Return the assistant with the configured provider."""
+def make_assistant(
+    settings: Settings, knowledge: KnowledgeBase, provider: Provider | None = None, files: Files | None = None
+) -> Assistant:
+    """Return the assistant with the configured provider; with `files` it can look at customers' pictures."""
     provider = provider or make_provider(settings)
-    return Assistant(
+    assistant = Assistant(
         provider,
         knowledge,
         load_instructions(settings.company),
@@ -252,7 +260,9 @@ def make_assistant(settings: Settings, knowledge: KnowledgeBase, provider: Provi
         drafting=load_instructions(settings.company, "drafting"),
         subjects=load_subjects(settings),
         most_answers=settings.conversation_answers,
+        most_hourly={"email": settings.email_answers_per_hour},
     )
+    return replace(assistant, open_file=files.read) if files else assistant
 
 
 def load_subjects(settings: Settings) -> Subjects:
@@ -276,6 +286,7 @@ def make_provider(settings: Settings) -> Provider:
             base_url=settings.openai_base_url,
             api=settings.openai_api or ("chat" if settings.openai_base_url else "responses"),
             azure_endpoint=settings.azure_openai_endpoint,
+            sees=settings.model_sees_pictures,
         )
     )
 

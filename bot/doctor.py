@@ -14,6 +14,7 @@ from core.desk import Operator
 from core.errors import SetupError, ThreadlineError
 from core.policy import WEB_DESK
 from core.store.migrations import current, newest
+from core.store.places import open_place
 from core.store.store import Store
 from kb.documents import SourceError
 from kb.embed import Embedder
@@ -43,6 +44,8 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
     yield _port(settings, home)
     async for check in _store(settings, home):
         yield check
+    if settings.files_url:
+        yield await _files(settings, home)
     yield await _embeddings(settings)
     yield _sources(settings)
     yield await _model(settings)
@@ -94,6 +97,18 @@ async def _store(settings: Settings, home: Home) -> AsyncIterator[Check]:
         yield Check("database", "broken", str(error), "Check DATABASE_URL, and that the server runs.")
     finally:
         await store.close()
+
+
+async def _files(settings: Settings, home: Home) -> Check:
+    """Keep, read and drop a few bytes in the bucket."""
+    try:
+        place = open_place(settings.files_url, home.files)
+        await place.write("doctor", b"ready")
+        await place.read("doctor")
+        await place.drop("doctor")
+    except (ThreadlineError, LookupError) as error:
+        return Check("files", "broken", str(error), "Check FILES_URL and AWS's variables: region, keys, endpoint.")
+    return Check("files", "ok", settings.files_url)
 
 
 def _operators(operators: Sequence[Operator]) -> Check:

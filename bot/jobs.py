@@ -26,6 +26,7 @@ def schedule(
         await store.receipts.drop_raw(clock() - settings.raw_retention_days * _DAY)
         await store.credentials.drop_expired(clock() - _DAY)
         await files.drop_unsent(clock() - _DAY)
+        await files.drop_raw(clock() - settings.raw_retention_days * _DAY)
 
     async def sync() -> None:
         """Read the knowledge base's sources again."""

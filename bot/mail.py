@@ -35,6 +35,7 @@ class Email:
     desks: Mapping[str, EmailDesk]
     mailroom: Mailroom
     outgoing: Outgoing
+    authenticator: Authenticator
     door: SmtpDoor | None
     pickup: ImapPickup | None
 
@@ -53,6 +54,7 @@ class Email:
                 picking.cancel()
                 await asyncio.gather(picking, return_exceptions=True)
             await self.outgoing.close()
+            self.authenticator.close()
 
 
 def make_email(settings: Settings, home: Home, store: Store, files: Files, inbox: Inbox, clock: Clock) -> Email:
@@ -64,14 +66,15 @@ def make_email(settings: Settings, home: Home, store: Store, files: Files, inbox
         for name in (settings.desk, settings.second_desk)
         if name.startswith("email:")
     }
+    authenticator = Authenticator(
+        trusted_server=settings.email_trusted_server, trusted_forwarders=settings.email_trusted_forwarders
+    )
     mailroom = Mailroom(
         store,
         files,
         inbox,
         addresses,
-        Authenticator(
-            trusted_server=settings.email_trusted_server, trusted_forwarders=settings.email_trusted_forwarders
-        ),
+        authenticator,
         clock,
         blocked=settings.email_blocked,
         hourly=settings.email_mails_per_hour,
@@ -84,7 +87,7 @@ def make_email(settings: Settings, home: Home, store: Store, files: Files, inbox
     door = SmtpDoor(receive, _smtp(settings), accepts=addresses.is_ours) if settings.email_listen else None
     pickup = ImapPickup(settings.email_imap_url, receive) if settings.email_imap_url else None
     channel = EmailChannel(store, files, addresses, outgoing, company=settings.company)
-    return Email(addresses, channel, desks, mailroom, outgoing, door, pickup)
+    return Email(addresses, channel, desks, mailroom, outgoing, authenticator, door, pickup)
 
 
 def _addresses(settings: Settings, home: Home) -> Addresses:
@@ -115,6 +118,12 @@ def _dkim(settings: Settings, addresses: Addresses) -> DkimKey | None:
     return DkimKey(pem, settings.email_dkim_selector, addresses.domain)
 
 
+def _own_servers(settings: Settings) -> tuple[str, ...]:
+    """The addresses of the owner's mail servers: this machine's, and those that EMAIL_TRUSTED_SERVER names."""
+    named = (word for word in settings.email_trusted_server.split()[1:] if word != "mailbox")
+    return (*SmtpSettings().own_servers, *named)
+
+
 def _smtp(settings: Settings) -> SmtpSettings:
     host, _, port = settings.email_listen.rpartition(":")
     user, _, password = settings.email_login.partition(":")
@@ -130,4 +139,5 @@ def _smtp(settings: Settings) -> SmtpSettings:
         password=unquote(password),
         sign_in_required=bool(user),
         proxies=tuple(settings.email_proxies),
+        own_servers=_own_servers(settings),
     )

@@ -35,6 +35,7 @@ class Settings(EmailSettings):
         "", description="SQLite in THREADLINE_HOME, or postgresql+asyncpg://user:password@host/name"
     )
     chroma_url: str = Field("", description="a Chroma server; without one Chroma runs inside the program")
+    files_url: str = Field("", description="where sent files lie: a folder in THREADLINE_HOME, or s3://bucket/folder")
 
     http_host: str = Field("127.0.0.1", description="the address to listen on")
     http_port: int = Field(8080, ge=0, le=65535, description="the port to listen on")
@@ -59,6 +60,7 @@ class Settings(EmailSettings):
     azure_openai_endpoint: str = Field("", description="address of an Azure OpenAI resource")
     azure_openai_api_key: str = Field("", description="its key")
     azure_openai_deployment: str = Field("", description="the deployment that answers")
+    model_sees_pictures: bool = Field(False, description="show customers' pictures to the model, which must see")
 
     desk: str = Field("web", description="where operators work")
     second_desk: str = Field("", description="the desk that is told what the first one leaves waiting")
@@ -105,6 +107,14 @@ class Settings(EmailSettings):
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
             raise ValueError("use postgresql+asyncpg://user:password@host/name, or leave it empty for SQLite")
+        return value
+
+    @field_validator("files_url")
+    @classmethod
+    def _bucket(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment):
+            raise ValueError("use s3://bucket or s3://bucket/folder, or leave it empty for a folder in THREADLINE_HOME")
         return value
 
     @field_validator("desk", "second_desk")

@@ -23,7 +23,9 @@ class EmailSettings(BaseSettings):
     email_imap_url: str = Field("", description="pick mail up from a mailbox: imaps://user:password@host/INBOX")
     email_smtp_url: str = Field("", description="send through: smtp://user:password@host:587 or smtps://")
     email_secret: str = Field("", description="signs reply addresses; made in HOME otherwise, the same on all replicas")
-    email_trusted_server: str = Field("", description="whose Authentication-Results count: mx.example.com")
+    email_trusted_server: str = Field(
+        "", description="whose Authentication-Results count, and where it is: mx.example.com 192.0.2.1 mailbox"
+    )
     email_trusted_forwarders: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="domains whose ARC seals count, comma-separated"
     )

@@ -41,6 +41,10 @@ class Metrics:
         self.runs = Counter("threadline_runs", "Agent runs ended", ["outcome"], registry=self.registry)
         self.deliveries = Counter("threadline_deliveries", "Parts finished", ["outcome"], registry=self.registry)
         self.run_seconds = Histogram("threadline_run_seconds", "Time of an agent run", registry=self.registry)
+        self.extractions = Counter("threadline_files", "Customers' files read", ["outcome"], registry=self.registry)
+        self.extraction_seconds = Histogram(
+            "threadline_file_seconds", "Time of reading a customer's file", registry=self.registry
+        )
         self.cases = Gauge("threadline_cases", "Open cases", ["state"], registry=self.registry)
         self.unreachable = Gauge(
             "threadline_cases_not_posted", "Open cases whose desk can't be reached", registry=self.registry

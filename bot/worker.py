@@ -1,6 +1,6 @@
-"""The worker: claims receipts, runs and deliveries, and does what they ask, side by side.
+"""The worker: claims receipts, files to read, runs and deliveries, and does what they ask, side by side.
 
-Three loops of the same shape. Each claimed row is worked in a task of its own that keeps its lease
+Four loops of the same shape. Each claimed row is worked in a task of its own that keeps its lease
 alive; a row whose lease is lost is dropped. Whatever fails is tried again a few times and then ends
 where people see it.
 """
@@ -15,7 +15,9 @@ from bot.sending import Sender
 from bot.telemetry import Metrics
 from channels.base import Channel, Sent, Streams
 from core.agent.assistant import Assistant
-from core.bell import DELIVERIES, DESK, RECEIPTS, RUNS, Bell
+from core.attachments.extract import extract
+from core.attachments.values import Extracted
+from core.bell import DELIVERIES, DESK, EXTRACTIONS, RECEIPTS, RUNS, Bell
 from core.decision import Decision
 from core.delivery import DeliveryState, Part, PartKind
 from core.effects import (
@@ -34,8 +36,8 @@ from core.effects import (
 )
 from core.errors import PermanentError, Superseded, TemporaryError
 from core.events import HandoffReason, Outcome, RunResult, Suggestion
-from core.ids import ThreadId
-from core.messages import Author
+from core.ids import FileId, ThreadId
+from core.messages import Author, FileOutcome
 from core.store.inbox import Clock
 from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
 from core.store.runs import DRAFT
@@ -44,9 +46,12 @@ from core.store.store import Store
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
-SLOTS = {RECEIPTS: 8, RUNS: 8, DELIVERIES: 16}
+SLOTS = {RECEIPTS: 8, EXTRACTIONS: 2, RUNS: 8, DELIVERIES: 16}
 MOST_CLAIMS = 20  # a row in hand at so many deaths of the process may be what kills it
-MOST_ATTEMPTS = {RECEIPTS: 5, RUNS: 3, DELIVERIES: 8}
+MOST_ATTEMPTS = {RECEIPTS: 5, EXTRACTIONS: 3, RUNS: 3, DELIVERIES: 8}
+_POISON = "The program stopped each time it read this file, so it is left alone."
+_UNREAD = "This file could not be read: something failed inside."
+_LOST = "This file is not kept any more."
 
 Claim = Callable[[float, int], Awaitable[list[Lease]]]
 Beat = Callable[[Lease, float], Awaitable[None]]
@@ -86,6 +91,7 @@ class Worker:
         store = self._store
         loops = (
             _Loop(RECEIPTS, store.receipts.claim, self._decide),
+            _Loop(EXTRACTIONS, store.extractions.claim, self._extract, store.extractions.heartbeat),
             _Loop(RUNS, store.runs.claim, self._answer, store.runs.heartbeat),
             _Loop(DELIVERIES, store.deliveries.claim, self._deliver, store.deliveries.heartbeat),
         )
@@ -168,6 +174,10 @@ class Worker:
                 case (topic, False) if topic == RECEIPTS:
                     await self._store.receipts.give_up(lease, now, reason)
                     self._bell.ring(lease.row.lane, DELIVERIES)
+                case (topic, True) if topic == EXTRACTIONS:
+                    await self._store.extractions.retry(lease, now + backoff(lease.attempts), reason)
+                case (topic, False) if topic == EXTRACTIONS:
+                    await self._end_extraction(lease, Extracted(FileOutcome.FAILED, "", note=_UNREAD), reason)
                 case (topic, True) if topic == RUNS:
                     await self._store.runs.retry(lease, now + backoff(lease.attempts), reason)
                 case (topic, False) if topic == RUNS and lease.row.kind == DRAFT:
@@ -201,6 +211,8 @@ class Worker:
                         self._tasks[effect.run].cancel()
                 case StartRun() | StartDraft():
                     self._bell.ring(RUNS)
+                case Post() if effect.files:
+                    self._bell.ring(EXTRACTIONS, DELIVERIES, DESK)
                 case (
                     Post()
                     | MarkBounced()
@@ -213,6 +225,27 @@ class Worker:
                     | MarkDesk()
                 ):
                     self._bell.ring(DELIVERIES, DESK)
+
+    async def _extract(self, lease: Lease) -> None:
+        """Read one customer's file, whose id is the lease's."""
+        extracted = Extracted(FileOutcome.REFUSED, "", note=_POISON)
+        if lease.attempts <= MOST_ATTEMPTS[EXTRACTIONS]:
+            try:
+                extracted = await self._read(ThreadId(lease.row.thread_id), FileId(lease.id))
+            except LookupError:
+                extracted = Extracted(FileOutcome.FAILED, "", note=_LOST)
+        await self._end_extraction(lease, extracted)
+
+    async def _read(self, thread: ThreadId, id_: FileId) -> Extracted:
+        file, _ = await self._sender.files.of_thread(thread, id_)
+        content = await self._sender.files.read(id_)
+        with self._metrics.extraction_seconds.time():
+            return await extract(content, file.name)
+
+    async def _end_extraction(self, lease: Lease, extracted: Extracted, error: str = "") -> None:
+        await self._store.extractions.finish(lease, extracted, self._clock(), error=error)
+        self._metrics.extractions.labels(extracted.outcome.value).inc()
+        self._bell.ring(RUNS, DESK)
 
     async def _answer(self, lease: Lease) -> None:
         assistant = await self._assistant()

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-RECEIPTS, RUNS, DELIVERIES, DESK = "receipts", "runs", "deliveries", "desk"
+RECEIPTS, EXTRACTIONS, RUNS, DELIVERIES, DESK = "receipts", "extractions", "runs", "deliveries", "desk"
 
 
 class Ear:

@@ -63,8 +63,9 @@ class Part:
     reminder or a digest (whose `thread` is None). `desk` names the desk, `desk_thread` is what that desk
     answered for the case's card ('' before it was posted). `platform_id` is what the channel answered for the
     message when it was sent first, for an EDIT or a CHECK of it, for the words that a FILE goes with, or for the
-    stream that this part continues or ends; for a LINE or an OUTCOME it is what the desk calls that line, if it stands there already. `fates`
-    are an OUTCOME's news: what became of each part of the message. `everyone` calls all who work at the desk.
+    stream that this part continues or ends; for a LINE or an OUTCOME it is what the desk calls that line, if it
+    stands there already. `fates` are an OUTCOME's news: what became of each part of the message. `everyone` calls
+    all who work at the desk.
     """
 
     id: DeliveryId

@@ -56,7 +56,7 @@ _SENTENCES = {
     HandoffReason.NOT_HELPFUL: "The customer said twice that the answers did not help.",
     HandoffReason.SENSITIVE: "The customer wrote about a sensitive subject.",
     HandoffReason.BUDGET_USED: "The assistant has answered as often as it may in one conversation.",
-    HandoffReason.FILE_SENT: "The customer sent a file, which the assistant does not read.",
+    HandoffReason.FILE_SENT: "The customer sent a file that the assistant can't read.",
 }
 
 

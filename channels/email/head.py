@@ -281,6 +281,7 @@ def ids(values: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for value in values:
         text = value[:_MOST_LIST]
+        text = words(text) if "=?" in text else text  # Python's own composer encodes ids that don't fit a line
         bracketed = [_SPACE.sub("", one) for one in _BRACKETED.findall(text)]
         loose = [one.strip("<>,;\"'") for one in text.split() if "@" in one] if not bracketed else []
         found.update(dict.fromkeys(one for one in bracketed + loose if one))

@@ -7,14 +7,14 @@ sender; which conversation it belongs to.
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from channels.email import gate, mime, parse, reply
 from channels.email.addresses import Addresses, short
 from channels.email.desk import Came, EmailDesk
-from channels.email.mail import Envelope, Mail, Written
+from channels.email.mail import Envelope, Mail, Trust, Written
 from channels.email.trust import Authenticator
 from core.errors import PermanentError
 from core.ids import FileId
@@ -61,6 +61,18 @@ def thread_of(found: Read, envelope: Envelope, addresses: Addresses) -> str:
 def _is_blocked(address: str, blocked: Collection[str]) -> bool:
     domain = address.rpartition("@")[2]
     return address in blocked or f"@{domain}" in blocked
+
+
+def _about_sender(trust: Trust, mail: Mail) -> Trust:
+    """The verdict, if it is about the very domain that the mail is answered to as its sender's."""
+    domain = mail.from_.address.rpartition("@")[2]
+    try:
+        domain = domain.encode("idna").decode() if not domain.isascii() else domain
+    except UnicodeError:
+        domain = ""
+    if not trust.verified or (domain and trust.domain == domain):
+        return trust
+    return replace(trust, verified=False, sentence="Nobody vouches for this sender: the mail names several.")
 
 
 class Mailroom:
@@ -111,7 +123,7 @@ class Mailroom:
         if ignored:
             log.info("mail_ignored", reason=ignored.value, sender=mail.from_.address)
             return await self._inbox.accept(parse.ignored(mail, ignored, named, self._addresses))
-        trust = await self._authenticator.check(raw, envelope)
+        trust = _about_sender(await self._authenticator.check(raw, envelope), mail)
         if self._desk and case:
             came = Came(mail, found.written, trust, await self._save(mail))
             return await self._desk.take(self._inbox, came, case)

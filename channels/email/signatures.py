@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import dkim  # type: ignore[import-untyped]
+import dkim
 
 from channels.email.resolver import Names
 

@@ -14,6 +14,7 @@ from core.case import Case, CaseFilter
 from core.desk import Operator
 from core.figures import Waiting
 from core.ids import CaseId, FileId, ThreadId
+from core.messages import File
 from core.policy import Policy
 from core.store.credentials import Kind
 from core.store.files import Files
@@ -56,6 +57,7 @@ class WebDesk:
             web.get(f"{base}/cases/{{case}}", self.case),
             web.post(f"{base}/cases/{{case}}/actions", self.act),
             web.get(f"{base}/cases/{{case}}/files/{{file}}", self.file),
+            web.get(f"{base}/cases/{{case}}/files/{{file}}/text", self.text),
             web.get(f"{base}/cases/{{case}}/earlier/{{thread}}", self.earlier),
             web.get(f"{base}/operators", self.operators),
             web.get(f"{base}/log", self.log),
@@ -133,12 +135,23 @@ class WebDesk:
 
     async def file(self, request: web.Request) -> web.Response:
         """Return a file of the case's conversation."""
+        return await send_file(self._files, await self._file(request))
+
+    async def text(self, request: web.Request) -> web.Response:
+        """Return what a customer's file says."""
+        file = await self._file(request)
+        text = await self._store.extractions.text(file.id)
+        if text is None:
+            raise web.HTTPNotFound(text=file.note or "There is no text of this file.")
+        return web.json_response(render.file_text(file, text))
+
+    async def _file(self, request: web.Request) -> File:
         case = await self._case(request)
         try:
             found, _ = await self._files.of_thread(case.thread.id, FileId(request.match_info["file"]))
         except LookupError:
             raise web.HTTPNotFound(text="There is no such file in this case.") from None
-        return await send_file(self._files, found)
+        return found
 
     async def earlier(self, request: web.Request) -> web.Response:
         """Return another conversation of the case's customer."""

@@ -47,6 +47,11 @@ def _file(file: File) -> dict[str, Any]:
     return {"id": file.id, "name": file.name, "type": file.type, "size": file.size}
 
 
+def file_text(file: File, text: str) -> dict[str, Any]:
+    """Return what a customer's file says."""
+    return {**_file(file), "text": text, "note": file.note}
+
+
 def _rating(rating: Rating | None) -> dict[str, Any] | None:
     return {"score": rating.score, "reason": rating.reason} if rating else None
 
@@ -200,6 +205,7 @@ def _desk_message(
         "files": [
             {
                 **_file(file),
+                "reading": {"outcome": file.outcome.value, "note": file.note} if file.outcome else None,
                 "delivery": of_file[file.id].state.value if file.id in of_file and sent else None,
                 "error": of_file[file.id].error if file.id in of_file else "",
             }

@@ -5,23 +5,33 @@ only once a search has carried an answer, and turns every way a run can fail int
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from agent_framework import Agent, AgentResponseUpdate, AgentSession, FunctionTool, Message, MiddlewareFailure
+from agent_framework import (
+    Agent,
+    AgentResponseUpdate,
+    AgentSession,
+    Content,
+    FunctionTool,
+    Message,
+    MiddlewareFailure,
+)
 
 from core import wording
 from core.agent import drafting, rules, sentences
 from core.agent.history import ThreadHistory
 from core.agent.middleware import ExhaustedError, Fence
 from core.agent.notebook import Notebook
+from core.agent.papers import Papers, unread
 from core.agent.providers import Provider, describe
-from core.agent.tools import make_tools
+from core.agent.tools import READ, make_tools
 from core.errors import TemporaryError
 from core.events import HandoffReason, Outcome, RunResult, Suggestion, TraceStep
 from core.grounding import Knowledge
-from core.messages import Citation
+from core.ids import FileId
+from core.messages import Citation, File, FileOutcome
 from core.phrases import is_greeting, is_thanks, promises_person
 from core.subjects import Subjects
 from core.turn import Turn, Voice
@@ -32,6 +42,8 @@ log = structlog.get_logger()
 MOST_CALLS = 6
 _LIMIT_REACHED = "Function invocation limit reached before a final answer could be produced."
 """What agent-framework answers in the model's name when its own limits are used up."""
+MOST_PICTURE = 5 * 1024 * 1024  # bytes
+_MOST_PICTURES = 5
 MOST_QUESTION = 8_000  # characters of a customer's turn that a model is shown; the transcript keeps all
 
 
@@ -41,6 +53,10 @@ class _HandOff(Exception):  # noqa: N818 (ends the answering, from wherever it i
         self.reason = reason
 
 
+async def _no_file(file: FileId) -> bytes:
+    raise LookupError(f"no file {file}")
+
+
 @dataclass(frozen=True, slots=True)
 class Assistant:
     """Answers turns with one provider and one knowledge base.
@@ -48,7 +64,8 @@ class Assistant:
     `floor` is the grounding confidence (0..1) an answer needs, `related_floor` the relatedness below
     which a question is declined as off topic; `seconds` bounds a run. `drafting` are the instructions
     for suggestions to operators. A customer who writes of one of `subjects` gets a person, and so does
-    one who has had `most_answers` answers in a conversation.
+    one who has had `most_answers` answers in a conversation, or `most_hourly` of their channel in an hour.
+    `open_file` returns a stored file's bytes or raises LookupError.
     """
 
     provider: Provider
@@ -60,10 +77,18 @@ class Assistant:
     drafting: str = ""
     subjects: Subjects = field(default_factory=Subjects.packaged)
     most_answers: int = 30
+    most_hourly: Mapping[str, int] = field(default_factory=dict)
+    open_file: Callable[[FileId], Awaitable[bytes]] = _no_file
     tools: Sequence[FunctionTool] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tools", make_tools(self.knowledge))
+
+    def unread(self, file: File) -> str | None:
+        """Return why a run does not know what is in a customer's file ('' without a model), None if it does."""
+        if not self.provider.has_model:
+            return ""
+        return unread(file, sees=self.provider.sees and file.size <= MOST_PICTURE) or None
 
     async def answer(self, turn: Turn, voice: Voice) -> RunResult:
         """Answer `turn`, speaking through `voice` while the answer grows.
@@ -93,6 +118,8 @@ class _Run:
         self._voice = voice
         self._notebook = Notebook(assistant.floor, assistant.related_floor)
         self._question = turn.question
+        self._files = [file for said in turn.waiting for file in said.files]
+        self._papers = Papers(turn)
         self._text = ""
         self._judged = 0  # characters of whole sentences that were looked at
         self._spoken = ""
@@ -103,7 +130,7 @@ class _Run:
         try:
             async with asyncio.timeout(self._assistant.seconds):
                 await self._rules()
-                if not self._turn.question.strip():  # the customer took back what they had asked
+                if not self._turn.question.strip() and not self._files:  # the customer took back what they had asked
                     return self._result(Outcome.CLARIFIED, self._say(Line.GREETING))
                 await self._converse()
             return self._conclude()
@@ -114,7 +141,14 @@ class _Run:
 
     async def _rules(self) -> None:
         """What needs no model: whoever must have a person gets one, with what the knowledge base says about it."""
-        ruled = rules.handoff(self._turn, self._assistant.subjects, self._assistant.most_answers)
+        assistant = self._assistant
+        ruled = rules.handoff(
+            self._turn,
+            assistant.subjects,
+            assistant.most_answers,
+            most_hourly=assistant.most_hourly.get(self._turn.thread.key.channel),
+            unread=assistant.unread,
+        )
         if ruled is None:
             return
         asked = drafting.what_was_asked(self._turn)
@@ -132,16 +166,17 @@ class _Run:
         agent = Agent(
             client=assistant.provider.client,
             instructions=assistant.instructions,
-            tools=assistant.tools,
-            context_providers=[ThreadHistory(self._turn)],
+            tools=[one for one in assistant.tools if one.name != READ or self._papers.readable],
+            context_providers=[ThreadHistory(self._turn, self._papers if assistant.provider.has_model else None)],
             middleware=[Fence(notebook, self._voice, most_calls=MOST_CALLS)],
             default_options=assistant.provider.options,  # type: ignore[arg-type]  # as each client names them
         )
         language = {"language": self._turn.thread.language}
-        asked = Message("user", [self._turn.question[:MOST_QUESTION]], additional_properties=language)
+        asked = Message("user", await self._asked(), additional_properties=language)
+        kwargs = {"notebook": notebook, "papers": self._papers}
         try:
             async for update in agent.run(
-                [asked], stream=True, session=AgentSession(), function_invocation_kwargs={"notebook": notebook}
+                [asked], stream=True, session=AgentSession(), function_invocation_kwargs=kwargs
             ):
                 self._hear(update)
                 await self._speak()
@@ -153,6 +188,19 @@ class _Run:
         except assistant.provider.errors as error:
             log.warning("model_failed", provider=assistant.provider.name, error=type(error).__name__, exc_info=True)
             raise _HandOff(HandoffReason.MODEL_FAILED, describe(error)) from error
+
+    async def _asked(self) -> list[str | Content]:
+        """Return the customer's words, how their files begin, and their pictures where the model sees."""
+        excerpts = self._papers.excerpts(self._turn.waiting)
+        words = "\n\n".join(filter(None, [self._turn.question[:MOST_QUESTION], excerpts]))
+        pictures = [file for file in self._files if file.outcome is FileOutcome.PICTURE]
+        return [words, *[await self._picture(file) for file in pictures[:_MOST_PICTURES]]]
+
+    async def _picture(self, file: File) -> Content:
+        try:
+            return Content.from_data(await self._assistant.open_file(file.id), file.type)
+        except LookupError:
+            raise _HandOff(HandoffReason.FILE_SENT, f"{file.name}: It is not kept any more.") from None
 
     def _hear(self, update: AgentResponseUpdate) -> None:
         """Take in a piece of the model's answer; only its last message counts."""

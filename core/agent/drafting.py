@@ -15,6 +15,7 @@ from agent_framework import Agent, Message
 from core.agent import extractive, sentences
 from core.agent.citations import Sources
 from core.agent.history import to_model
+from core.agent.papers import Papers
 from core.agent.providers import Provider
 from core.errors import TemporaryError
 from core.events import Suggestion
@@ -81,9 +82,12 @@ async def _written(
         instructions=instructions,
         default_options=provider.options,  # type: ignore[arg-type]  # as each client names them
     )
-    asked = f"Passages:\n{shown or 'none'}\n\nThe operator adds: {turn.hint or 'nothing'}\n\nWrite the two parts now."
+    papers = Papers(turn, turns_pages=False)
+    given = [f"Passages:\n{shown or 'none'}", papers.excerpts(turn.messages)]
+    given += [f"The operator adds: {turn.hint or 'nothing'}", "Write the two parts now."]
+    asked = "\n\n".join(filter(None, given))
     failures: tuple[type[Exception], ...] = (*provider.errors, TimeoutError)
-    said = [to_model(message) for message in turn.messages[-_NEWEST:]]
+    said = [to_model(message, papers) for message in turn.messages[-_NEWEST:]]
     try:
         async with asyncio.timeout(seconds):
             answer = await agent.run([*said, Message("user", [asked])])

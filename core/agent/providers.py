@@ -31,17 +31,22 @@ class ModelSettings:
     base_url: str = ""
     api: Literal["responses", "chat"] = "responses"
     azure_endpoint: str = ""
+    sees: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A chat client and the options every run of it takes; `name` is what people read, `errors` what it raises."""
+    """A chat client and the options every run of it takes; `name` is what people read, `errors` what it raises.
+
+    `sees`: the model is shown pictures.
+    """
 
     name: str
     client: BaseChatClient[Any]
     options: dict[str, Any] = field(default_factory=dict)
     has_model: bool = True
     errors: tuple[type[Exception], ...] = (AgentFrameworkException,)
+    sees: bool = False
     connections: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def close(self) -> None:
@@ -83,7 +88,9 @@ def openai_provider(settings: ModelSettings) -> Provider:
     chat: BaseChatClient[Any] = kind(
         model=settings.model, async_client=client, function_invocation_configuration=_LIMITS
     )
-    provider = Provider(settings.model, chat, {"store": False}, errors=(AgentFrameworkException, OpenAIError))
+    provider = Provider(
+        settings.model, chat, {"store": False}, errors=(AgentFrameworkException, OpenAIError), sees=settings.sees
+    )
     provider.connections.push_async_callback(client.close)
     return provider
 

@@ -9,15 +9,17 @@ from typing import Annotated, Any
 from agent_framework import FunctionInvocationContext, FunctionTool, tool
 
 from core.agent.notebook import Notebook
-from core.events import Outcome
+from core.agent.papers import Papers
+from core.events import Outcome, TraceStep
 from core.grounding import Knowledge
 
-SEARCH, HAND_OFF, ASK_BACK, DECLINE, REMEMBER = (
+SEARCH, HAND_OFF, ASK_BACK, DECLINE, REMEMBER, READ = (
     "search_knowledge_base",
     "hand_off",
     "ask_back",
     "decline",
     "remember",
+    "read_attachment",
 )
 _PASSAGES = 5
 
@@ -77,4 +79,15 @@ def make_tools(knowledge: Knowledge) -> tuple[FunctionTool, ...]:
             facts.append(fact.strip())
         return "noted"
 
-    return search, hand_off, ask_back, decline, remember
+    @tool(name=READ, description="Read on in a file that the customer sent, a page at a time.")
+    async def read_attachment(
+        context: FunctionInvocationContext,
+        file: Annotated[str, "The file's number or its name"],
+        page: Annotated[int, "Which page, from 1"] = 1,
+    ) -> str:
+        papers: Papers = context.kwargs["papers"]
+        title, text = papers.page(file, page)
+        _notebook(context).trace.append(TraceStep("Read a file", title or text))
+        return text
+
+    return search, hand_off, ask_back, decline, remember, read_attachment

@@ -22,7 +22,7 @@ from core.store.leases import Lease
 from core.store.outbox import cut_off
 from core.store.schema import cases, deliveries, files, messages, receipts
 from core.store.schema import threads as threads_table
-from core.store.transcript import to_file, whole
+from core.store.transcript import FILES, to_file, whole
 
 _claim = leases.Claim(
     deliveries,
@@ -106,7 +106,7 @@ class Deliveries:
             thread = await threads.load(connection, ThreadId(row.thread_id)) if row.thread_id else None
             said = await connection.execute(select(messages).where(messages.c.id == row.message_id))
             found = await whole(connection, said.all()) if row.message_id else []
-            file = await connection.execute(select(files).where(files.c.id == row.file_id)) if row.file_id else None
+            file = await connection.execute(FILES.where(files.c.id == row.file_id)) if row.file_id else None
             desk: str | None = ""
             if row.case_id:
                 desk = await connection.scalar(select(cases.c.desk_thread).where(cases.c.id == row.case_id))

@@ -1,54 +1,66 @@
-"""Files that were sent: their bytes in a folder, what they are called in the database.
+"""Files that were sent: their bytes in a folder or a bucket, what they are called in the database.
 
 A channel saves a file before it hands in the message that carries it; bytes without a message are
 swept away after a day. Names come from outside: they are kept for people to read, never as a path.
 """
 
-import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select
+import structlog
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import TemporaryError
 from core.ids import FileId, MessageId, ThreadId, new_id
 from core.messages import File
 from core.store.engine import Database
+from core.store.places import FolderPlace, Place
 from core.store.schema import files
-from core.store.transcript import to_file
+from core.store.transcript import FILES, to_file
+
+log = structlog.get_logger()
 
 MAX_FILE = 20 * 1024 * 1024
 MAX_FILES = 5
 _MOST_NAME = 120
+_RAW = "raw"  # stands for a message that never was: what is kept as it came
 
 
 class Files:
-    """The files of one database and one folder."""
+    """The files of one database and one place."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
-        """`folder` is made when the first file is saved."""
+    def __init__(self, database: Database, place: Path | Place) -> None:
+        """`place` may be a folder, which is made when the first file is saved."""
         self._database = database
-        self._folder = folder
+        self._place = FolderPlace(place) if isinstance(place, Path) else place
 
     async def save(self, name: str, kind: str, content: bytes, now: float) -> File:
         """Keep a file of the media type `kind`; it belongs to no message yet. Raises `TemporaryError`: a full disk."""
         file = File(FileId(new_id("f")), safe_name(name), kind[:100] or "application/octet-stream", len(content))
-        try:
-            await asyncio.to_thread(self._write, file.id, content)
-        except OSError as error:  # a full disk, most likely: nothing of the message was accepted yet
-            raise TemporaryError(f"The file can't be stored: {error.strerror}") from error
+        await self._place.write(file.id, content)  # where that fails, nothing of the message was accepted yet
         async with self._database.writing("files.save") as connection:
             await connection.execute(
                 insert(files).values(id=file.id, name=file.name, type=file.type, size=file.size, at=now)
             )
         return file
 
-    def _write(self, file: FileId, content: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / file).write_bytes(content)
+    async def keep_raw(self, content: bytes, now: float) -> FileId:
+        """Keep a platform's raw event as it came, for `drop_raw`; no message carries it. Raises `TemporaryError`."""
+        file = await self.save("raw", "application/octet-stream", content, now)
+        async with self._database.writing("files.keep_raw") as connection:
+            await connection.execute(update(files).where(files.c.id == file.id).values(message_id=_RAW))
+        return file.id
+
+    async def drop_raw(self, before: float) -> int:
+        """Forget raw events kept before `before`, and say how many."""
+        async with self._database.writing("files.drop_raw") as connection:
+            gone = await _forget(connection, files.c.message_id == _RAW, files.c.at < before)
+        return await self._drop(gone)
 
     async def of_thread(self, thread: ThreadId, file: FileId) -> tuple[File, MessageId]:
         """Return a file that was sent in `thread`, and its message. Raises LookupError for any other."""
-        query = select(files).where(files.c.id == file, files.c.thread_id == thread)
+        query = FILES.where(files.c.id == file, files.c.thread_id == thread)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
@@ -56,21 +68,28 @@ class Files:
         return to_file(row), MessageId(row.message_id)
 
     async def read(self, file: FileId) -> bytes:
-        """Return the bytes. Raises LookupError if they are gone."""
-        try:
-            return await asyncio.to_thread((self._folder / file).read_bytes)
-        except FileNotFoundError:
-            raise LookupError(f"the bytes of {file} are gone") from None
+        """Return the bytes. Raises LookupError if they are gone, `TemporaryError` while their place is away."""
+        return await self._place.read(file)
 
     async def drop_unsent(self, before: float) -> int:
         """Forget files saved before `before` whose message never came, and say how many."""
-        unsent = (files.c.message_id.is_(None), files.c.at < before)
         async with self._database.writing("files.drop_unsent") as connection:
-            gone = (await connection.scalars(select(files.c.id).where(*unsent))).all()
-            await connection.execute(delete(files).where(files.c.id.in_(gone)))
+            gone = await _forget(connection, files.c.message_id.is_(None), files.c.at < before)
+        return await self._drop(gone)
+
+    async def _drop(self, gone: Sequence[str]) -> int:
         for file in gone:
-            await asyncio.to_thread((self._folder / file).unlink, missing_ok=True)
+            try:
+                await self._place.drop(file)
+            except TemporaryError as away:
+                log.warning("file_left_behind", file=file, why=str(away))
         return len(gone)
+
+
+async def _forget(connection: AsyncConnection, *which: ColumnElement[bool]) -> Sequence[str]:
+    gone = (await connection.scalars(select(files.c.id).where(*which))).all()
+    await connection.execute(delete(files).where(files.c.id.in_(gone)))
+    return gone
 
 
 def safe_name(name: str) -> str:

@@ -231,6 +231,18 @@ class Receipts:
             raise LookupError(f"no receipt of {message}")
         return str(found)
 
+    async def result_of(self, key: ThreadKey, event_id: str) -> tuple[str, str] | None:
+        """Return the state and the result of the event, None if there was no such event; of `key` as `message_of`."""
+        async with self._database.reading() as connection:
+            known = await self._find(connection, key, event_id)
+        return (known.state, known.result) if known else None
+
+    async def message_of(self, key: ThreadKey, event_id: str) -> MessageId | None:
+        """Return the message that the event brought, None if there was no such event; of `key` counts where it came."""
+        async with self._database.reading() as connection:
+            known = await self._find(connection, key, event_id)
+        return known.message if known else None
+
     async def count_since(self, channel: str, customer: str, since: float) -> int:
         """Return how many events of `customer` came in on `channel` after `since`."""
         query = (

@@ -16,7 +16,7 @@ from core.events import DraftEnded, RunEnded, RunResult, Suggestion
 from core.ids import CaseId, DeliveryId, RunId, ThreadId, new_id
 from core.messages import Author, IgnoredBecause
 from core.policy import Moment, Policy
-from core.store import facts, leases, threads
+from core.store import extractions, facts, leases, threads
 from core.store.codec import dump_result, load_result
 from core.store.engine import Database
 from core.store.leases import Lease
@@ -31,7 +31,7 @@ DRAFT = "draft"
 _claim = leases.Claim(
     runs,
     join=(threads_table, threads_table.c.id == runs.c.thread_id),
-    where=(or_(runs.c.kind == DRAFT, threads_table.c.epoch == runs.c.epoch),),
+    where=(or_(runs.c.kind == DRAFT, threads_table.c.epoch == runs.c.epoch), ~extractions.still_reading(runs)),
 )
 
 
@@ -52,7 +52,10 @@ class Runs:
         self._policy = policy or Policy()
 
     async def claim(self, now: float, limit: int) -> list[Lease]:
-        """Claim up to `limit` runs: answers whose thread still stands at their epoch, and drafts for operators."""
+        """Claim up to `limit` runs: answers whose thread still stands at their epoch, and drafts for operators.
+
+        Those of a thread that has a file to be read wait for it.
+        """
         async with self._database.writing("runs.claim") as connection:
             return await _claim(connection, now, limit)
 
@@ -65,11 +68,12 @@ class Runs:
             thread = await threads.load(connection, ThreadId(lease.row.thread_id))
             said = await read_messages(connection, thread.id)
             known = await facts.about(connection, thread.customer) if thread.is_theirs else []
+            texts = await extractions.texts(connection, thread.id)
         seen = [
             m for m in said if m.for_customer and (m.author is not Author.CUSTOMER or m.seq <= lease.row.seen_up_to)
         ]
         seen.sort(key=lambda m: m.author is Author.CUSTOMER and m.seq > thread.answered_up_to)
-        return Turn(thread, tuple(seen), tuple(known), lease.row.hint)
+        return Turn(thread, tuple(seen), tuple(known), lease.row.hint, texts)
 
     async def heartbeat(self, lease: Lease, now: float) -> None:
         """Keep the lease. Raises `Superseded` if the run no longer counts."""

@@ -109,6 +109,7 @@ messages = Table(
     Column("survey", ID),
     Column("original", Text),
     Column("full", Text, nullable=False, server_default=""),
+    Column("presence", Boolean, nullable=False, server_default=false()),
     Column("changed_at", Float),
     Column("withdrawn", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("thread_id", "seq"),
@@ -138,6 +139,15 @@ receipts = work(
     Column("result", Text, nullable=False, server_default=""),
     UniqueConstraint("channel", "account", "event_id"),
     Index("ix_receipts_message_id", "message_id"),
+)
+
+extractions = work(
+    "extractions",
+    Column("thread_id", ID, ForeignKey("threads.id"), nullable=False),
+    Column("outcome", String(20), nullable=False, server_default="waiting"),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Index("ix_extractions_thread_id", "thread_id", "state"),
 )
 
 runs = work(

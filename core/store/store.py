@@ -10,10 +10,11 @@ from core.store.cases import Cases
 from core.store.credentials import Credentials
 from core.store.deliveries import Deliveries
 from core.store.engine import Database
+from core.store.extractions import Extractions
 from core.store.figures import FiguresOf
 from core.store.receipts import Receipts
 from core.store.runs import Runs
-from core.store.schema import deliveries, receipts, runs
+from core.store.schema import deliveries, extractions, receipts, runs
 from core.store.schema import threads as threads_table
 from core.store.sessions import Sessions
 from core.store.transcript import read_messages
@@ -27,6 +28,7 @@ class Store:
         """`quiet`: seconds a run waits for more of a customer's words; `policy`: the desk's rules."""
         self.database = database
         self.receipts = Receipts(database, quiet=quiet, policy=policy)
+        self.extractions = Extractions(database)
         self.runs = Runs(database, policy=policy)
         self.deliveries = Deliveries(database, policy=policy)
         self.cases = Cases(database)
@@ -61,13 +63,13 @@ class Store:
     async def forget_leases(self) -> None:
         """End every lease: for the only process on this database, at its start, when all holders are dead."""
         async with self.database.writing("store.forget_leases") as connection:
-            await leases.forget_all(connection, (receipts, runs, deliveries))
+            await leases.forget_all(connection, (receipts, extractions, runs, deliveries))
 
     async def backlog(self) -> dict[str, int]:
         """Return how many rows wait in each table of work, and how many receipts failed."""
         counts = {}
         async with self.database.reading() as connection:
-            for table in (receipts, runs, deliveries):
+            for table in (receipts, extractions, runs, deliveries):
                 query = select(func.count()).select_from(table).where(table.c.state == leases.WAITING)
                 counts[table.name] = await connection.scalar(query) or 0
             failed = select(func.count()).select_from(receipts).where(receipts.c.state == "failed")

@@ -7,9 +7,12 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadId
-from core.messages import Author, File, Message, Rating
+from core.messages import Author, File, FileOutcome, Message, Rating
 from core.store.codec import load_citations
-from core.store.schema import files, messages, ratings
+from core.store.schema import extractions, files, messages, ratings
+
+FILES = select(files, extractions.c.outcome, extractions.c.note).outerjoin(extractions, extractions.c.id == files.c.id)
+"""The query for files as `to_file` takes them."""
 
 
 async def read_messages(
@@ -31,7 +34,7 @@ async def whole(connection: AsyncConnection, rows: Any) -> list[Message]:
     if not ids:
         return []
     sent: dict[str, list[File]] = defaultdict(list)
-    for row in await connection.execute(select(files).where(files.c.message_id.in_(ids)).order_by(files.c.at)):
+    for row in await connection.execute(FILES.where(files.c.message_id.in_(ids)).order_by(files.c.at)):
         sent[row.message_id].append(to_file(row))
     rated = {*ids, *(row.survey for row in rows if row.survey)}
     found = await connection.execute(select(ratings).where(ratings.c.subject.in_(rated)))
@@ -43,8 +46,9 @@ async def whole(connection: AsyncConnection, rows: Any) -> list[Message]:
 
 
 def to_file(row: Row[Any]) -> File:
-    """Return the file that `row` of the files table holds."""
-    return File(FileId(row.id), row.name, row.type, row.size)
+    """Return the file that `row` of `FILES` holds."""
+    outcome = FileOutcome(row.outcome) if row.outcome else None
+    return File(FileId(row.id), row.name, row.type, row.size, outcome, row.note or "")
 
 
 def _to_message(row: Row[Any], sent: tuple[File, ...], rating: Rating | None) -> Message:
@@ -64,4 +68,5 @@ def _to_message(row: Row[Any], sent: tuple[File, ...], rating: Rating | None) ->
         withdrawn=row.withdrawn,
         rating=rating,
         full="" if row.withdrawn else row.full,
+        presence=row.presence,
     )

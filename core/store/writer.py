@@ -27,7 +27,7 @@ from core.errors import Refused
 from core.ids import MessageId, new_id
 from core.messages import Author
 from core.policy import Moment
-from core.store import facts, ratings
+from core.store import extractions, facts, ratings
 from core.store.casebook import Casebook
 from core.store.codec import dump_citations
 from core.store.leases import WAITING
@@ -110,6 +110,7 @@ class Writer:
                 operator=post.operator,
                 survey=post.survey,
                 full=post.full if post.full != post.text else "",
+                presence=post.presence,
             )
         )
         if post.files:
@@ -118,6 +119,8 @@ class Writer:
                 .where(files.c.id.in_(post.files), files.c.message_id.is_(None))
                 .values(message_id=id_, thread_id=self._thread.id)
             )
+            if post.author is Author.CUSTOMER:
+                await extractions.ask(self._connection, id_, self._thread.id, self._now)
         if post.author in _MIRRORED and self._thread.case:
             await self._outbox.mirror(self._thread.case, id_, written_on=post.desk)
         if post.author not in {Author.CUSTOMER, Author.NOTE}:

@@ -62,6 +62,11 @@ export class DeskApi {
     return fetchFile(`${BASE}/${place(id)}/files/${encodeURIComponent(file)}`, this.token);
   }
 
+  /** @param {string} id @param {string} file @returns {Promise<string>} what a customer's file says */
+  async fileText(id, file) {
+    return (await this.#call("GET", `${place(id)}/files/${encodeURIComponent(file)}/text`)).text ?? "";
+  }
+
   /**
    * Does something to a case. A text whose answer was lost goes out again with its old key; the
    * other actions always get a new one, because the state of the case guards them (409).

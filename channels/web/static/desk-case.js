@@ -41,7 +41,7 @@ export class OpenCase {
       onText: () => this.suggestion?.showButtons(),
     });
     this.suggestion = new Suggestion(this.deeds, this.composer);
-    this.transcript = new Transcript(this.deeds, (id, file) => api.file(id, file));
+    this.transcript = new Transcript(this.deeds, (id, file) => api.file(id, file), (id, file) => api.fileText(id, file));
     this.facts = new Facts((id, thread) => api.earlier(id, thread));
     byId("case-notice-close").addEventListener("click", () => this.notice(""));
   }

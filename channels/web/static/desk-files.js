@@ -1,10 +1,11 @@
 /**
- * The files of messages in the transcript: name, size, what became of each, a small picture of
- * images, and the way to get them. They are fetched with the operator's token, so a plain link
- * would not do.
+ * The files of messages in the transcript: name, kind, size, what became of each, what a customer's
+ * file says, a small picture of images, and the way to get them. They are fetched with the operator's
+ * token, so a plain link would not do.
  */
 
 import { draw, isPicture } from "./desk-image.js";
+import { kindWords, readingLine, showText } from "./desk-reading.js";
 import { deliveryWords } from "./desk-words.js";
 import { showDialog } from "./dialog.js";
 import { el, icon } from "./dom.js";
@@ -16,13 +17,18 @@ const KEPT = 30;
 
 export class FileLists {
   #fetch;
+  #fetchText;
   #kept = new Map();
   #seen;
   #wanted = new WeakMap();
 
-  /** @param {(caseId: string, fileId: string) => Promise<Blob>} fetch */
-  constructor(fetch) {
+  /**
+   * @param {(caseId: string, fileId: string) => Promise<Blob>} fetch
+   * @param {(caseId: string, fileId: string) => Promise<string>} fetchText what a customer's file says
+   */
+  constructor(fetch, fetchText) {
     this.#fetch = fetch;
+    this.#fetchText = fetchText;
     this.#seen = new IntersectionObserver((entries) => entries.forEach((entry) => this.#cameNear(entry)), { rootMargin: "300px" });
   }
 
@@ -45,9 +51,10 @@ export class FileLists {
     const error = el("p", { class: "file-error", role: "alert", hidden: true });
     const button = el("button", { type: "button", class: "file-button", title: `Download ${file.name}` },
       icon(isPicture(file) ? "image" : "document"), el("span", { class: "file-name", dir: "auto", text: file.name || "File" }),
-      el("span", { class: "number", text: Number.isFinite(file.size) ? sizeText(file.size) : "" }), icon("download"), el("span", { class: "hidden", text: "Download" }));
+      el("span", { class: "number", text: [kindWords(file), Number.isFinite(file.size) && sizeText(file.size)].filter(Boolean).join(" · ") }), icon("download"), el("span", { class: "hidden", text: "Download" }));
     button.addEventListener("click", () => this.#download(caseId, file, button, error));
-    const node = el("li", { class: "file", data: { fileId: file.id } }, button, apart ? outcome(file) : null, error);
+    const read = readingLine(file, (asked) => this.#openText(caseId, file, asked, error));
+    const node = el("li", { class: "file", data: { fileId: file.id } }, button, read, apart ? outcome(file) : null, error);
     if (isPicture(file)) node.prepend(this.#thumbnail(caseId, file));
     return node;
   }
@@ -89,18 +96,12 @@ export class FileLists {
     showDialog({ title: file.name, class: "picture", id: "picture-dialog" }, canvas, error, el("div", { class: "dialog-actions" }, download));
   }
 
-  async #download(caseId, file, button, error) {
-    if (button.getAttribute("aria-disabled") === "true") return;
-    button.setAttribute("aria-disabled", "true");
-    error.hidden = true;
-    try {
-      saveFile(await this.#bytes(caseId, file), file.name);
-    } catch (problem) {
-      error.textContent = problem.message;
-      error.hidden = false;
-    } finally {
-      button.setAttribute("aria-disabled", "false");
-    }
+  #download(caseId, file, button, error) {
+    return once(button, error, async () => saveFile(await this.#bytes(caseId, file), file.name));
+  }
+
+  #openText(caseId, file, button, error) {
+    return once(button, error, async () => showText(file.name, await this.#fetchText(caseId, file.id)));
   }
 
   /** The bytes of a file; the last few are kept, so a picture that is shown again is not fetched again. */
@@ -112,6 +113,21 @@ export class FileLists {
     coming.catch(() => this.#kept.delete(file.id));
     if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value);
     return coming;
+  }
+}
+
+/** Does what a button is for, one press at a time; what goes wrong is said beside it. */
+async function once(button, error, work) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  error.hidden = true;
+  try {
+    await work();
+  } catch (problem) {
+    error.textContent = problem.message;
+    error.hidden = false;
+  } finally {
+    button.setAttribute("aria-disabled", "false");
   }
 }
 

@@ -21,10 +21,11 @@ export class Transcript {
   /**
    * @param {import("./desk-deeds.js").Deeds} deeds
    * @param {(caseId: string, fileId: string) => Promise<Blob>} fetchFile
+   * @param {(caseId: string, fileId: string) => Promise<string>} fetchText what a customer's file says
    */
-  constructor(deeds, fetchFile) {
+  constructor(deeds, fetchFile, fetchText) {
     this.deeds = deeds;
-    this.files = new FileLists(fetchFile);
+    this.files = new FileLists(fetchFile, fetchText);
     this.editors = new Editors((message, text) => deeds.send(this.#case.id, { action: "edit", message, text }), () => this.show(this.#case));
     this.#scroller.addEventListener("scroll", () => { this.#atEnd = this.#nearEnd(); }, { passive: true });
     new ResizeObserver(() => { if (this.#atEnd) this.#toEnd(); }).observe(this.#scroller);

@@ -13,6 +13,7 @@ from bot.home import Home
 from core.store.migrations import migrate
 from core.store.store import Store
 from tests.fakes.openai_server import FakeOpenAI, error, say
+from tests.fakes.s3_server import FakeS3
 from tests.support import plain_settings
 
 
@@ -47,6 +48,26 @@ async def test_a_fresh_installation_is_well_and_says_what_is_off(home: Path, fre
         "email": "off",
     }
     assert "OPENAI_API_KEY" in found["language model"].fix
+
+
+async def test_the_doctor_tries_the_bucket_for_files(
+    home: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeS3() as server:
+        for name, value in {
+            "AWS_ENDPOINT_URL": server.endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }.items():
+            monkeypatch.setenv(name, value)
+        there = (await checks(home, http_port=free_port, files_url="s3://bucket/files"))["files"]
+        missing = (await checks(home, http_port=free_port, files_url="s3://nobody"))["files"]
+    assert (there.state, there.found) == ("ok", "s3://bucket/files")
+    assert missing.state == "broken"
+    assert "s3://nobody can't be used now" in missing.found
+    assert server.objects == {}
 
 
 async def test_the_doctor_says_when_the_desk_opens_and_what_goes_to_people(home: Path, free_port: int) -> None:

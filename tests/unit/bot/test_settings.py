@@ -60,6 +60,7 @@ def test_one_error_lists_everything_that_is_wrong(monkeypatch: pytest.MonkeyPatc
     wrong = {
         "HTTP_PORT": "99999",
         "DATABASE_URL": "mysql://root:hunter2@db/x",
+        "FILES_URL": "gs://hunter2",
         "PUBLIC_URL": "help.example.com",
         "OPENAI_BASE_URL": "ftp://hunter2@models",
         "OPENAI_API": "telepathy",
@@ -83,6 +84,7 @@ def test_one_error_lists_everything_that_is_wrong(monkeypatch: pytest.MonkeyPatc
     assert [name for name in wrong if f"  {name}: " not in sentence] == []
     assert "postgresql+asyncpg://" in sentence
     assert "https://help.example.com" in sentence
+    assert "s3://bucket/folder" in sentence
     assert "hunter2" not in sentence
 
 

@@ -17,7 +17,7 @@ from core.figures import Figures, Waiting
 from core.grounding import Grounding, Passage
 from core.hours import Hours
 from core.ids import CaseId, FileId, MessageId, OperatorId, RunId, ThreadId, ThreadKey
-from core.messages import Author, Citation, DeskAction, File, Message, Rating, Resolution
+from core.messages import Author, Citation, DeskAction, File, FileOutcome, Message, Rating, Resolution
 from core.policy import Policy
 from core.thread import BOT, DESK, ActiveRun, Owner, OwnerKind, Thread
 

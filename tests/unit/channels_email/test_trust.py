@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, cast
 
-import dkim  # type: ignore[import-untyped]
+import dkim
 import dns.message
 import dns.rcode
 import dns.rdatatype

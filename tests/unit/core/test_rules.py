@@ -153,6 +153,18 @@ def test_a_conversation_handed_back_has_its_whole_budget_again(people: Said) -> 
     assert ruled([*answers(MOST), *people, *answers(MOST), (CUSTOMER, "One more")])
 
 
+@pytest.mark.parametrize(("seconds", "people"), [(600.0, True), (1800.0, False)])
+def test_two_programs_that_answer_each_other_stop_after_a_handful(*, seconds: float, people: bool) -> None:
+    said = [*answers(4), (CUSTOMER, "Thank you for your message.")]
+    times = [seconds * n / 2 for n in range(len(said))]
+    spread = replace(
+        turn(said), messages=tuple(replace(m, at=at) for m, at in zip(turn(said).messages, times, strict=True))
+    )
+    ruled = handoff(spread, SUBJECTS, 30, most_hourly=4)
+    assert (ruled.reason if ruled else None) == (HandoffReason.BUDGET_USED if people else None)
+    assert handoff(spread, SUBJECTS, 30) is None
+
+
 def test_a_wish_for_a_person_comes_before_every_other_rule() -> None:
     said = [*answers(MOST), (CUSTOMER, "My lawyer will hear of it. I want to talk to a person")]
     assert ruled(said) == Ruled(HandoffReason.CUSTOMER_ASKED)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ids import MessageId
-from core.messages import Author, Message
+from core.ids import FileId, MessageId
+from core.messages import Author, File, Message
 from core.summary import summarise
 
 
@@ -19,6 +19,12 @@ def test_who_said_nothing_has_no_summary() -> None:
 
 def test_one_message_is_its_own_summary() -> None:
     assert summarise(thread((Author.CUSTOMER, "My  bike\n is late"))) == "My bike is late"
+
+
+def test_of_a_message_without_words_its_files_are_told() -> None:
+    bill, photo = (File(FileId(f"f_{name}"), name, "image/png", 1) for name in ("bill.pdf", "photo.png"))
+    sent = [Message(MessageId("m_1"), 1, Author.CUSTOMER, " ", 0.0, files=(bill, photo))]
+    assert summarise(sent) == "(sent bill.pdf) (sent photo.png)"
 
 
 def test_the_question_comes_before_the_request_for_a_person() -> None:

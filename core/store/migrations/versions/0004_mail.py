@@ -13,6 +13,7 @@ def upgrade() -> None:
     op.add_column("threads", sa.Column("trust", sa.Text(), server_default="", nullable=False))
     op.add_column("threads", sa.Column("route", sa.JSON(), nullable=True))
     op.add_column("messages", sa.Column("full", sa.Text(), server_default="", nullable=False))
+    op.add_column("messages", sa.Column("presence", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table(
         "operator_accounts",
         sa.Column("account", sa.String(length=200), nullable=False),
