@@ -5,6 +5,7 @@ import io
 import json
 import random
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import pytest
 from core.attachments import charsets
 from core.attachments.extract import DEFAULT, extract
 from core.attachments.recognise import Kind, recognise
+from core.attachments.sheets import read_xls
 from core.attachments.tables import Tables
 from core.attachments.values import TOO_MUCH_MEMORY, Extracted, Limits, NotRead
 from core.messages import FileOutcome
@@ -358,6 +360,18 @@ def test_a_letter_is_neither_a_table_nor_a_mail(text: str) -> None:
 def test_the_content_types_inside_an_archive_are_looked_at_before_anything_is_opened() -> None:
     with pytest.raises(NotRead, match="unpacks to 60 MB"):
         recognise(BOMB, "a.docx", DEFAULT)
+
+
+def test_an_old_workbook_is_read_cell_by_cell() -> None:
+    def record(kind: int, data: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    cells = [(0, 0, b"Item"), (0, 1, b"Price"), (1, 0, b"Bell")]
+    labels = b"".join(record(4, struct.pack("<HH3xB", row, column, len(text)) + text) for row, column, text in cells)
+    number = record(3, struct.pack("<HH3xd", 1, 1, 9.5))
+    sheet = record(9, struct.pack("<HH", 2, 0x10)) + record(0, struct.pack("<4H", 0, 2, 0, 2))
+    text = read_xls(sheet + labels + number + record(10), DEFAULT)  # BIFF2, the oldest form of .xls
+    assert text == "## Sheet 1\n\n| Item | Price |\n| --- | --- |\n| Bell | 9.5 |"
 
 
 def test_a_table_leaves_out_what_is_empty_and_keeps_to_its_room() -> None:

@@ -67,7 +67,7 @@ def lines(decision: Decision) -> list[str]:
 
 def test_a_claim_makes_the_operator_the_only_one_who_speaks() -> None:
     decision = decide(WAITING, did(DeskAction.CLAIM), MOMENT)
-    joined = Post(Author.SYSTEM, wording.text(Line.JOINED, operator="Ada"))
+    joined = Post(Author.SYSTEM, wording.text(Line.JOINED, operator="Ada"), presence=True)
     assert decision.effects == (SupersedeSends(), joined, ShowCard(CASE))
     assert decision.thread == replace(WAITING, owner=held_by(ADA), epoch=2, last_seq=5)
 
