@@ -92,6 +92,8 @@ def case_line(case: Case, names: Names, now: float, policy: Policy) -> dict[str,
         "desk": case.desk,
         "desk_error": case.desk_error,
         "verified": case.thread.verified,
+        "trust": case.thread.trust,
+        "subject": case.thread.subject,
         "language": case.thread.language,
         "times_reopened": case.times_reopened,
         "last_text": case.last.text[:200] if case.last else "",
@@ -195,6 +197,7 @@ def _desk_message(
     return {
         **message(said),
         "operator": said.operator,
+        "full": said.full,
         "changed": {"at": at(said.changed_at), "original": said.original}
         if said.original is not None and said.changed_at
         else None,

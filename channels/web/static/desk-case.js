@@ -88,7 +88,7 @@ export class OpenCase {
     const one = this.#detail;
     if (!one) return;
     byId("case-customer").replaceChildren();
-    append(byId("case-customer"), el("bdi", { text: one.customer }), one.verified && verifiedBadge());
+    append(byId("case-customer"), el("bdi", { text: one.customer }), one.verified && verifiedBadge(one));
     byId("case-line").replaceChildren();
     append(byId("case-line"), channelBadge(one), ` #${one.number} · `,
       one.overdue && one.state === "open" && el("strong", { class: "overdue", title: overdueWords(one) }, icon("clock"), overdueFor(one)),

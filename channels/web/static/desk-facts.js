@@ -56,6 +56,7 @@ export class Facts {
   }
 }
 
+const SIGNED = "Your own site has signed who this is";
 const FACT_IDS = { earlier: "earlier", log: "log" };
 
 function fill(node, { title, signature, content }) {
@@ -119,7 +120,7 @@ function trace(one) {
 
 function factRows(one) {
   const who = one.state === "resolved" ? ["Closed by", one.closed_by] : ["With", one.owner === "desk" ? "Nobody yet" : one.owner_name || "An operator"];
-  return [["Customer", one.customer, one.verified], ["Language", languageName(one.language)], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], who,
+  return [["Customer", one.customer, one.verified], ["Sender", one.trust], ["Subject", one.subject], ["Language", languageName(one.language)], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], who,
     ["Outcome", outcomeWords(one.outcome)], ["Opened", one.opened_at && `${dateAndTime(one.opened_at)} (${ago(one.opened_at)})`],
     ["Reopened", one.times_reopened > 0 && (one.times_reopened === 1 ? "once" : `${one.times_reopened} times`)],
     ["Waiting since", one.waiting_since && dateAndTime(one.waiting_since)],
@@ -129,12 +130,12 @@ function factRows(one) {
 function facts(one) {
   const list = el("dl");
   for (const [name, value, verified] of factRows(one)) {
-    if (value) list.append(el("dt", { text: name }), el("dd", { dir: "auto" }, String(value), verified && verifiedBadge()));
+    if (value) list.append(el("dt", { text: name }), el("dd", { dir: "auto" }, String(value), verified && verifiedBadge(one)));
   }
   return [list];
 }
 
-/** @returns {HTMLElement} the mark of a customer whose identity the owner's site has signed */
-export function verifiedBadge() {
-  return el("span", { class: "badge verified", title: "Your own site has signed who this is" }, icon("check"), "Verified");
+/** @param {Object} one @returns {HTMLElement} the mark of a customer whom somebody vouches for, and who does */
+export function verifiedBadge({ trust }) {
+  return el("span", { class: "badge verified", title: trust || SIGNED }, icon("check"), "Verified");
 }

@@ -26,7 +26,7 @@ export function fillMessage(node, message, one, { files, onAction, editor }) {
     return node.replaceChildren(el("span", { dir: "auto", text: message.text }), " ", stamp(message), surveyResult(message, one) ?? "");
   }
   const body = el("div", { class: "entry-body" }, ...(editor ? [editor] : words(message)), files(message));
-  const rest = [changed(message), withdrawn(message), rating(message), surveyResult(message, one), editor ? null : foot(message, onAction)];
+  const rest = [whole(message), changed(message), withdrawn(message), rating(message), surveyResult(message, one), editor ? null : foot(message, onAction)];
   node.replaceChildren(head(message, one), body, ...rest.filter(Boolean));
 }
 
@@ -59,6 +59,11 @@ function head(message, one, format = timeOfDay) {
 
 function stamp({ at }, format = timeOfDay) {
   return at ? el("time", { datetime: at, title: dateAndTime(at), text: format(at) }) : "";
+}
+
+function whole({ full }) {
+  if (!full) return null;
+  return el("details", { class: "whole" }, el("summary", { text: "Show the whole mail" }), el("pre", { dir: "auto", text: full }));
 }
 
 function changed({ changed: change }) {
