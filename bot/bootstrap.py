@@ -46,6 +46,7 @@ from kb.search import KnowledgeBase
 
 if TYPE_CHECKING:
     from bot.mail import Email
+    from channels.email.resolver import Lookup
 
 log = structlog.get_logger()
 
@@ -144,11 +145,12 @@ def build(
     embedder: Embedder | None = None,
     channels: Sequence[Channel] = (),
     desks: Mapping[str, Desk] | None = None,
+    lookup: "Lookup | None" = None,
 ) -> Threadline:
     """Wire the program. Nothing is opened or started yet. Raises `SetupError` for a desk that is not there.
 
     Tests share one `embedder`: loading takes seconds. `channels` and `desks` (by their names in the
-    settings) come beside those that are configured.
+    settings) come beside those that are configured. `lookup` asks the DNS about mails' senders.
     """
     database = open_database(settings, home)
     policy = settings.policy
@@ -169,7 +171,7 @@ def build(
     readiness = Readiness(knowledge, assistant, settings.kb_path)
     metrics = Metrics()
     channel = WebChannel(bell)
-    email = _email(settings, home, store, files, inbox, clock)
+    email = _email(settings, home, store, files, inbox, clock, lookup)
     configured: tuple[Channel, ...] = (channel, *([email.channel] if email else []), *channels)
     sender = Sender(
         {one.name: one for one in configured},
@@ -213,13 +215,15 @@ def build(
     )
 
 
-def _email(settings: Settings, home: Home, store: Store, files: Files, inbox: Inbox, clock: Clock) -> "Email | None":
+def _email(
+    settings: Settings, home: Home, store: Store, files: Files, inbox: Inbox, clock: Clock, lookup: "Lookup | None"
+) -> "Email | None":
     """Return the email channel where it is configured; only there its libraries are loaded."""
     if not settings.email_address:
         return None
     from bot.mail import make_email
 
-    return make_email(settings, home, store, files, inbox, clock)
+    return make_email(settings, home, store, files, inbox, clock, lookup)
 
 
 def _known_desks(settings: Settings, desks: Mapping[str, Desk]) -> Mapping[str, Desk]:

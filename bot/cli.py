@@ -31,7 +31,8 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments or ["serve"])
     try:
         settings = load_settings()
-        configure_logging("warning" if options.command != "serve" else settings.log_level)
+        levels = {"serve": settings.log_level, "doctor": "critical"}  # the doctor says it in its own words
+        configure_logging(levels.get(options.command, "warning"))
         done: int = asyncio.run(options.run(settings, options))
         return done
     except ThreadlineError as error:

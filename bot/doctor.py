@@ -3,10 +3,9 @@
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from bot.bootstrap import load_subjects, make_provider, open_database
+from bot.check import Check
 from bot.home import Home
 from bot.settings import SAMPLE_KB, Settings
 from core.agent.providers import ping
@@ -19,18 +18,6 @@ from core.store.store import Store
 from kb.documents import SourceError
 from kb.embed import Embedder
 from kb.load import find, root_of
-
-State = Literal["ok", "off", "broken"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor: `off` is not configured, which is no fault; `fix` says what to do."""
-
-    name: str
-    state: State
-    found: str
-    fix: str = ""
 
 
 async def examine(settings: Settings) -> AsyncIterator[Check]:
@@ -52,6 +39,14 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
     yield _desk(settings)
     yield _hours(settings)
     yield _subjects(settings)
+    if settings.email_address:
+        from bot.doctor_email import examine_email
+
+        async for check in examine_email(settings, serving=home.serving() is not None):
+            yield check
+    else:
+        fix = "Set EMAIL_ADDRESS with EMAIL_LISTEN or EMAIL_IMAP_URL, and EMAIL_SMTP_URL; see docs/email.md."
+        yield Check("email", "off", "no support address", fix)
     for name, variables in _CHANNELS.items():
         yield Check(name, "off", "not part of this version yet", f"Later: {variables}")
 
@@ -59,7 +54,6 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
 _CHANNELS = {
     "slack": "SLACK_BOT_TOKEN with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET",
     "teams": "TEAMS_APP_ID, TEAMS_APP_PASSWORD, TEAMS_TENANTS",
-    "email": "EMAIL_ADDRESS with EMAIL_LISTEN or EMAIL_IMAP_URL, and EMAIL_SMTP_URL",
 }
 
 
@@ -159,11 +153,12 @@ async def _model(settings: Settings) -> Check:
 
 
 def _desk(settings: Settings) -> Check:
-    """The desks that are named must be there; so far the web desk is."""
-    missing = [desk for desk in (settings.desk, settings.second_desk) if desk not in {"", WEB_DESK}]
+    """The desks that are named must be there; so far the web desk and mailboxes are."""
+    named = [desk for desk in (settings.desk, settings.second_desk) if desk not in {"", WEB_DESK}]
+    missing = [desk for desk in named if not (desk.startswith("email:") and settings.email_address)]
     if missing:
         return Check("desk", "broken", f"{', '.join(missing)} is not set up here", "Set DESK=web until it is.")
-    return Check("desk", "ok", "the web desk")
+    return Check("desk", "ok", ", ".join(["the web desk", *named]))
 
 
 def _hours(settings: Settings) -> Check:

@@ -18,6 +18,7 @@ from channels.email.imap import ImapPickup
 from channels.email.mail import Envelope
 from channels.email.mailroom import Mailroom
 from channels.email.outgoing import DkimKey, Outgoing
+from channels.email.resolver import Lookup
 from channels.email.smtp import SmtpDoor, SmtpSettings, Tls
 from channels.email.trust import Authenticator
 from core.errors import SetupError
@@ -57,8 +58,16 @@ class Email:
             self.authenticator.close()
 
 
-def make_email(settings: Settings, home: Home, store: Store, files: Files, inbox: Inbox, clock: Clock) -> Email:
-    """Return the email channel. Raises `SetupError`."""
+def make_email(
+    settings: Settings,
+    home: Home,
+    store: Store,
+    files: Files,
+    inbox: Inbox,
+    clock: Clock,
+    lookup: Lookup | None = None,
+) -> Email:
+    """Return the email channel; `lookup` asks the DNS, else this machine's name servers. Raises `SetupError`."""
     addresses = _addresses(settings, home)
     outgoing = Outgoing(settings.email_smtp_url, dkim=_dkim(settings, addresses), hello=addresses.domain)
     desks = {
@@ -67,7 +76,9 @@ def make_email(settings: Settings, home: Home, store: Store, files: Files, inbox
         if name.startswith("email:")
     }
     authenticator = Authenticator(
-        trusted_server=settings.email_trusted_server, trusted_forwarders=settings.email_trusted_forwarders
+        trusted_server=settings.email_trusted_server,
+        trusted_forwarders=settings.email_trusted_forwarders,
+        lookup=lookup,
     )
     mailroom = Mailroom(
         store,

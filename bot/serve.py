@@ -72,6 +72,9 @@ def banner(threadline: Threadline, url: str, token: str | None) -> str:
         f"  Chat page   {threadline.settings.public_url or url}/",
         f"  Desk page   {desk}",
     ]
+    if email := threadline.email:
+        door = f", taken in at port {email.door.port}" if email.door else ""
+        lines += [f"  Mail        {email.addresses.address}{door}"]
     if token:
         lines += [
             f"  Operator    {OWNER}; token {token}",

@@ -136,6 +136,19 @@ class ImapPickup:
             longest = min(limits.longest_retry_seconds, limits.retry_seconds * 2 ** min(self._failures, 20))
             await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 (spreads reconnections)
 
+    def probe(self) -> int:
+        """Connect, sign in and open the folder; return how many unseen mails wait. Blocks. Raises `TemporaryError`."""
+        box = _Box(
+            self._mailbox, self._done_folder, self._limits.command_seconds, self._tls or ssl.create_default_context()
+        )
+        try:
+            box.connect()
+            return len(box.unseen())
+        except _LOST as error:
+            raise TemporaryError(f"The mailbox can't be opened: {error or type(error).__name__}") from error
+        finally:
+            box.close()
+
     async def _visit(self) -> None:
         """Connect, and pick up until the connection is lost."""
         tls = self._tls or ssl.create_default_context()

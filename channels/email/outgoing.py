@@ -191,6 +191,14 @@ class Outgoing:
             return Sent(platform_id=message_id)
         return Sent(DeliveryState.PARTIAL, message_id, f"The mail server refused {_who(refused)}")
 
+    async def probe(self) -> None:
+        """Connect and sign in, and send nothing. Raises `TemporaryError` with what is the matter."""
+        try:
+            connection = await self._connect()
+        except (SMTPException, OSError) as error:
+            raise self._not_connected(error) from error
+        self._put_back(connection)
+
     async def close(self) -> None:
         """Say goodbye on all connections; those in use follow when their mail is through."""
         self._closed = True

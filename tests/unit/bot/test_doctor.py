@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bot.bootstrap import open_database
-from bot.doctor import Check, examine
+from bot.check import Check
+from bot.doctor import examine
 from bot.home import Home
 from core.store.migrations import migrate
 from core.store.store import Store
