@@ -21,6 +21,7 @@ log = structlog.get_logger()
 _NO_FILES = "This channel takes no files. Send it another way, or put a link into a reply."
 _NO_LOOKING = "This channel can't say whether it arrived. Ask the customer, or send it again."
 _WITHDRAWN = "It was withdrawn before it was sent."
+_A_DAY = 86_400.0
 _NOT_LIVE = "Customers who are written to are not told who joins or leaves."
 _NO_CARD = "Its card is not on the desk; the card shows what was said once it is."
 
@@ -44,6 +45,11 @@ class Sender:
         channel = self._channel(part)
         deduplicates = channel.deduplicates or part.kind in {PartKind.CHECK, PartKind.CUT_OFF}
         return await _attempt(part, lambda: self._to_customer(part, channel), deduplicates, dropped)
+
+    def patience(self, part: Part) -> float:
+        """Return for how many seconds sending is tried, beside a few attempts: a letter may come a day late."""
+        channel = self.channels.get(part.thread.key.channel) if part.thread and not part.kind.for_desk else None
+        return 0.0 if channel is None or channel.live else _A_DAY
 
     def _desk(self, part: Part) -> Desk:
         if part.desk not in self.desks:

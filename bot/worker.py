@@ -149,7 +149,7 @@ class Worker:
             await self._after_failure(loop, lease, error)
 
     async def _keep_alive(self, loop: _Loop, lease: Lease) -> None:
-        if lease.attempts > MOST_CLAIMS:
+        if lease.attempts - lease.row.retries > MOST_CLAIMS:
             raise PermanentError("the program stopped each time it worked on this")
         if loop.beat is None:
             await loop.work(lease)
@@ -277,7 +277,8 @@ class Worker:
         try:
             sent = await self._sender.send(part, dropped=lease.was_dropped)
         except TemporaryError as away:
-            if lease.attempts < MOST_ATTEMPTS[DELIVERIES]:
+            waited = self._clock() - lease.row.created_at
+            if lease.attempts < MOST_ATTEMPTS[DELIVERIES] or waited < self._sender.patience(part):
                 again = self._clock() + (away.retry_after or backoff(lease.attempts))
                 await self._store.deliveries.retry(lease, again, str(away))
                 return

@@ -158,3 +158,27 @@ async def test_what_goes_to_a_place_that_is_not_set_up_here_waits(files: Files, 
     with pytest.raises(TemporaryError, match=sentence) as waits:
         await sender(files, Plain()).send(part, dropped=False)
     assert waits.value.retry_after
+
+
+class Mailing(Plain):
+    """A channel whose customers are written to."""
+
+    live = False
+
+
+async def test_where_customers_are_written_to_nobody_hears_who_joins_and_letters_have_a_day(files: Files) -> None:
+    channel = Mailing()
+    sender = Sender({"plain": channel}, {}, files)
+    joined = replace(TEXT, message=replace(LINE, author=Author.SYSTEM, text="Ada has joined.", presence=True))
+    assert (await sender.send(joined, dropped=False)).state is DeliveryState.SUPERSEDED
+    assert (await sender.send(TEXT, dropped=False)).state is DeliveryState.DELIVERED
+    assert channel.sent == ["Ten days."]
+    assert sender.patience(TEXT) == 86_400
+    assert Sender({"plain": Plain()}, {}, files).patience(TEXT) == 0
+
+
+async def test_where_customers_are_there_they_hear_who_joins(files: Files) -> None:
+    channel = Plain()
+    joined = replace(TEXT, message=replace(LINE, author=Author.SYSTEM, text="Ada has joined.", presence=True))
+    await Sender({"plain": channel}, {}, files).send(joined, dropped=False)
+    assert channel.sent == ["Ada has joined."]
