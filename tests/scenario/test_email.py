@@ -1,0 +1,483 @@
+"""Support by mail, through the whole program: real SMTP in and out, the web desk beside it."""
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from email.message import EmailMessage
+from email.mime.message import MIMEMessage
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.mime.text import MIMEText
+from email.policy import SMTP
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from channels.email.mail import Mail
+from core import wording
+from core.messages import IgnoredBecause
+from core.wording import Line
+from kb.embed import Embedder
+from tests.contract.mail import SUPPORT, vouched
+from tests.fakes.openai_server import FakeOpenAI, Step, call, say
+from tests.fakes.smtp_server import Drop
+from tests.scenario.mailing import AGENT, BOB, EVE, KIM, RETURNS, Came, House, house, letter, plain
+from tests.support import SHARED, Operator, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DESK = "/api/v1/desk"
+BENCH = SHARED / "bench_support" / "kb"
+FACT = "Kim rides a cargo bike."
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def home(tmp_path_factory: pytest.TempPathFactory, sample_home: Path, embedder: Embedder) -> AsyncIterator[House]:
+    """The program with a support mailbox, without a language model."""
+    async with house(tmp_path_factory.mktemp("mail") / "home", sample_home, embedder) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ada(home: House) -> Operator:
+    """An operator at the web desk."""
+    return await home.client.operator("Ada")
+
+
+def someone(name: str) -> str:
+    """Return the address of a customer of whom nothing was heard before."""
+    return f"{name}@customers.example"
+
+
+# Answers
+
+
+def carries_what_an_answer_must(home: House, asked: Mail, came: Came) -> None:
+    mail, addresses = came.mail, home.email.addresses
+    assert mail.in_reply_to == (asked.message_id,)
+    assert mail.references[-1] == asked.message_id
+    assert mail.header("auto-submitted") == "auto-replied"
+    assert addresses.own([mail.message_id])
+    assert addresses.conversation_of([came.token])
+    assert addresses.delivery_of([came.handed.sender])
+    assert [part.get_content_type() for part in came.message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+
+
+async def test_a_question_by_mail_is_answered_from_the_right_article(home: House) -> None:
+    asked = letter(f"Kim <{KIM}>", f"Hello,\n\n{RETURNS}\n\nThanks\nKim")
+    came = await home.answer(asked)
+    carries_what_an_answer_must(home, Mail(message_id=str(asked["Message-ID"]).strip("<>")), came)
+    assert came.mail.from_.address == SUPPORT
+    assert came.mail.from_.name == "Larkfield Cycles"
+    assert came.handed.recipients == [KIM]
+    assert re.search(r"^\[1\] Returns and refunds.* \(returns-and-refunds\.md\)$", came.text, re.MULTILINE)
+    assert wording.text(Line.MAIL_FOOT) in came.text
+    assert "Returns and refunds" in came.mail.html
+
+
+async def test_an_answer_to_an_answer_goes_on_with_the_conversation(home: House) -> None:
+    cleo = someone("cleo")
+    first = await home.answer(letter(cleo, RETURNS))
+    second = await home.answer(letter(cleo, "How do gift cards work?", to=first.token, answers=first.mail))
+    assert second.token == first.token
+    assert first.mail.message_id in second.mail.references
+    unnamed = letter(cleo, "How long does delivery take?", answers=second.mail)  # to the plain address
+    assert (await home.answer(unnamed)).token == first.token
+    anew = await home.answer(letter(cleo, RETURNS, subject=f"Re: {second.mail.subject}"))
+    assert anew.token != first.token, "a subject alone joins nothing"
+
+
+@pytest.mark.skipif(not BENCH.is_dir(), reason="needs the support benchmark in ../shared/data/bench_support")
+async def test_a_real_support_question_is_answered_from_its_document(
+    tmp_path: Path, sample_home: Path, embedder: Embedder
+) -> None:
+    asked = json.loads(next(iter((BENCH.parent / "queries.jsonl").read_text().splitlines())))
+    async with house(tmp_path / "home", sample_home, embedder, kb_path=[str(BENCH)]) as bench:
+        await asyncio.wait_for(bench.client.threadline.readiness.assistant(), 300)
+        question = letter(KIM, asked["query"], subject="Payments")
+        came = await bench.answer(question)
+        carries_what_an_answer_must(bench, Mail(message_id=str(question["Message-ID"]).strip("<>")), came)
+    sources = re.findall(r"^\[\d+\] .* \((.+)\.md\)$", came.text, re.MULTILINE)
+    assert sources[:1] == asked["doc_ids"]
+
+
+# Loops
+
+
+LABELS = ("auto-submitted", "x-auto-response-suppress", "x-threadline", "precedence")
+
+
+class Wire:
+    """Carries mails between two houses, changed on the way, until both are silent."""
+
+    def __init__(self, houses: dict[str, House], changed: Callable[[EmailMessage], bytes]) -> None:
+        self._houses = houses
+        self._changed = changed
+        self._carried = dict.fromkeys(houses, 0)
+
+    async def carry(self) -> int:
+        """Bring over what waits; return how many that were."""
+        count = 0
+        for name, sender in self._houses.items():
+            mails = sender.server.mails
+            while self._carried[name] < len(mails):
+                handed = mails[self._carried[name]]
+                self._carried[name] += 1
+                count += 1
+                for address in handed.recipients:
+                    other = self._houses.get(address.rpartition("@")[2])
+                    if other:
+                        raw = self._changed(Came(Mail(), handed).message)
+                        await other.hand_in(raw, handed.sender, address)
+        return count
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def houses(
+    tmp_path_factory: pytest.TempPathFactory, sample_home: Path, embedder: Embedder
+) -> AsyncIterator[dict[str, House]]:
+    """Two programs, each with its own mailbox."""
+    folder = tmp_path_factory.mktemp("two")
+    async with (
+        house(folder / "a", sample_home, embedder, email_address="support@a.example") as a,
+        house(folder / "b", sample_home, embedder, email_address="support@b.example") as b,
+    ):
+        yield {"a.example": a, "b.example": b}
+
+
+async def quiet(one: House) -> bool:
+    """Whether nothing is left to do."""
+    backlog = await one.client.threadline.store.backlog()
+    return not any(backlog.values())
+
+
+async def exchange(houses: dict[str, House], wire: Wire) -> None:
+    """Carry mails until nobody has anything to say."""
+
+    async def over() -> bool:
+        carried = await wire.carry()
+        return not carried and all([await quiet(one) for one in houses.values()]) and not await wire.carry()
+
+    await until(over, 60)
+
+
+def stripped(message: EmailMessage) -> bytes:
+    for name in LABELS:
+        del message[name]
+    return plain(message)
+
+
+async def begin(houses: dict[str, House], name: str) -> None:
+    """Somebody writes to one of the two, and gives the other's address for the answer."""
+    asked = letter(someone(name), RETURNS, to="support@a.example", Reply_To="support@b.example")
+    await houses["a.example"].hand_in(vouched(asked), someone(name), "support@a.example")
+    await houses["a.example"].mail("support@b.example")
+
+
+async def test_two_programs_that_meet_stop_at_the_first_answer(houses: dict[str, House]) -> None:
+    await begin(houses, "mallory")
+    await exchange(houses, Wire(houses, plain))
+    a, b = houses.values()
+    assert (len(a.server.mails), len(b.server.mails)) == (1, 0)
+
+
+async def test_two_programs_that_nobody_can_tell_from_people_stop_after_a_handful(houses: dict[str, House]) -> None:
+    a, b = houses.values()
+    for one in (a, b):
+        one.server.mails.clear()
+    await begin(houses, "trent")
+    await exchange(houses, Wire(houses, stripped))
+    print("answers:", len(a.server.mails), len(b.server.mails))
+    most = a.client.threadline.settings.email_answers_per_hour + 1  # and the word that people have it now
+    for one in (a, b):
+        assert 2 <= len(one.server.mails) <= most
+        operator = await one.client.operator(f"Eve-{id(one)}")
+        cases = await operator.cases()
+        assert [case["reason"] for case in cases] == ["budget_used"]
+
+
+# People
+
+
+async def with_a_person(home: House, ada: Operator, customer: str, name: str) -> tuple[dict[str, Any], Came]:
+    """A customer asks for a person, and Ada answers; returns the case and her mail."""
+    told = await home.answer(letter(f"{name} <{customer}>", "I want to talk to a person, please"))
+    case = await home.case_of(ada, name)
+    await ada.act(case["id"], "claim")
+    assert (await ada.act(case["id"], "reply", "Ada here. What happened?")).status == 200
+    return case, await home.mail(customer, len(home.mails(customer)) + 1 if told is None else 2)
+
+
+async def test_agent_as_an_answer_opens_a_case_and_its_operator_answers_in_person(home: House, ada: Operator) -> None:
+    dora = someone("dora")
+    came = await home.answer(letter(f"Dora <{dora}>", RETURNS))
+    quoted = "".join(f"> {line}\n" for line in came.text.splitlines())
+    said = f"{AGENT}\n\nOn Monday, Larkfield Cycles wrote:\n{quoted}"
+    told = await home.answer(letter(f"Dora <{dora}>", said, to=came.token, answers=came.mail))
+    assert wording.text(Line.HANDED_OFF_ASKED) in told.text
+    case = await home.case_of(ada, "Dora")
+    assert (case["reason"], case["verified"]) == ("customer_asked", True)
+    assert case["messages"][-2]["text"] == AGENT
+    assert "vouches for this sender" in case["trust"]
+    await ada.act(case["id"], "claim")
+    form = aiohttp.FormData({"action": "reply", "text": "Here is the **label**."})
+    form.add_field("files", io.BytesIO(b"%PDF-1.7 label"), filename="label.pdf", content_type="application/pdf")
+    answer = await home.client.call("POST", f"{DESK}/cases/{case['id']}/actions", token=ada.token, data=form)
+    assert answer.status == 200
+    personal = await home.mail(dora, 3)
+    assert personal.mail.from_.name == "Ada (Larkfield Cycles)"
+    assert not personal.mail.header("auto-submitted")
+    assert not personal.mail.header("x-auto-response-suppress")
+    assert "Here is the label." in personal.text
+    assert wording.text(Line.MAIL_FOOT) not in personal.text
+    assert [(file.name, file.content) for file in personal.mail.attachments] == [("label.pdf", b"%PDF-1.7 label")]
+    assert personal.token == came.token
+
+
+def bounce_of(came: Came) -> bytes:
+    """Return what a mail server reports about a mail that did not arrive, as Postfix writes it."""
+    [recipient] = came.handed.recipients
+    report = MIMEMultipart("report", report_type="delivery-status", policy=SMTP)
+    report["From"] = "MAILER-DAEMON@mx.customers.example (Mail Delivery System)"
+    report["To"] = came.handed.sender
+    report["Subject"] = "Undelivered Mail Returned to Sender"
+    report["Auto-Submitted"] = "auto-replied"
+    report["Message-ID"] = "<20261121100000.4F2C@mx.customers.example>"
+    report.attach(
+        MIMEText(f"I'm sorry to have to inform you that your message could not be delivered.\n\n<{recipient}>")
+    )
+    status = MIMENonMultipart("message", "delivery-status", policy=SMTP)
+    status.set_payload(
+        "Reporting-MTA: dns; mx.customers.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {recipient}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 User unknown\r\n"
+    )
+    report.attach(status)
+    report.attach(MIMEMessage(came.message, policy=SMTP))
+    return report.as_bytes()
+
+
+async def test_an_answer_that_bounces_is_marked_on_the_desk_and_changes_nothing_else(
+    home: House, ada: Operator
+) -> None:
+    customer = someone("finn")
+    case, personal = await with_a_person(home, ada, customer, "Finn")
+    before = await ada.case(case["id"])
+    for _ in range(2):  # servers repeat themselves
+        await home.hand_in(bounce_of(personal), "", personal.handed.sender)
+
+    async def marked() -> dict[str, Any] | None:
+        found = await ada.case(case["id"])
+        said = next(m for m in found["messages"] if m["author"] == "operator")
+        return said if said["delivery"] == "bounced" else None
+
+    said = await until(marked)
+    assert said["delivery_error"] == f"{customer} 5.1.1 550 5.1.1 User unknown"
+    after = await ada.case(case["id"])
+    for field in ("state", "owner", "owner_name", "outcome"):
+        assert after[field] == before[field]
+    assert [m["author"] for m in after["messages"] if m not in before["messages"]].count("note") == 1
+    assert len(home.mails(customer)) == 2
+
+
+async def test_an_absence_note_leaves_a_note_for_people_and_changes_nothing(home: House, ada: Operator) -> None:
+    customer = someone("gina")
+    case, personal = await with_a_person(home, ada, customer, "Gina")
+    before = await ada.case(case["id"])
+    away = letter(
+        f"Gina <{customer}>",
+        "I am back on Monday.",
+        to=personal.token,
+        subject="Automatic reply: Question",
+        answers=personal.mail,
+        Auto_Submitted="auto-replied",
+    )
+    await home.write(away)
+
+    async def noted() -> dict[str, Any] | None:
+        found = await ada.case(case["id"])
+        return found if found["messages"][-1]["author"] == "note" else None
+
+    after = await until(noted)
+    assert "I am back on Monday." in after["messages"][-1]["text"]
+    for field in ("state", "owner", "owner_name", "waiting_since", "customer"):
+        assert after[field] == before[field]
+    assert len(home.mails(customer)) == 2
+
+
+async def test_an_absence_note_to_the_assistant_is_not_answered(home: House) -> None:
+    customer = someone("hugo")
+    came = await home.answer(letter(customer, RETURNS))
+    away = letter(customer, "How do gift cards work?", to=came.token, answers=came.mail, Auto_Submitted="auto-replied")
+    assert await home.ignored(await home.write(away)) is IgnoredBecause.AUTOMATIC
+    await home.answer(letter(customer, "How long does delivery take?", to=came.token, answers=came.mail))
+    assert len(home.mails(customer)) == 2
+
+
+async def test_an_absence_note_without_a_label_that_goes_to_the_return_path_is_not_answered(home: House) -> None:
+    customer = someone("ines")
+    came = await home.answer(letter(customer, RETURNS))
+    away = letter(customer, "I will be back.", to=came.handed.sender, subject="Re: Question")
+    assert await home.ignored(await home.write(away)) is IgnoredBecause.AUTOMATIC
+
+
+# Strangers
+
+
+async def test_a_stranger_with_somebody_elses_reply_address_gets_a_conversation_of_their_own(
+    home: House, ada: Operator
+) -> None:
+    customer = someone("jana")
+    theirs = await home.answer(letter(f"Jana <{customer}>", f"My number is 4711-0815. {RETURNS}"))
+    stranger = letter(f"Eve <{EVE}>", RETURNS, to=theirs.token, answers=theirs.mail)
+    came = await home.answer(stranger)
+    assert came.handed.recipients == [EVE]
+    assert came.token != theirs.token
+    assert "4711-0815" not in came.handed.raw.decode() + came.mail.text + came.mail.html
+    asks = letter(f"Eve <{EVE}>", "I want to talk to a person", to=theirs.token, answers=theirs.mail)
+    told = await home.answer(asks)
+    assert told.token not in {theirs.token, came.token}
+    case = await home.case_of(ada, "Eve")
+    assert "takes no part in the conversation" in case["trust"]
+    assert [m["text"] for m in case["messages"] if m["author"] == "customer"] == ["I want to talk to a person"]
+    assert len(home.mails(customer)) == 1
+
+
+# Colleagues
+
+
+async def test_a_colleague_in_copy_reads_the_answer_and_may_go_on(home: House) -> None:
+    customer = someone("lena")
+    first = await home.answer(letter(customer, RETURNS, Cc=f"Bob <{BOB}>"))
+    assert sorted(first.handed.recipients) == sorted([customer, BOB])
+    assert [one.address for one in first.mail.to] == [customer]
+    assert [one.address for one in first.mail.cc] == [BOB]
+    asks = letter(f"Bob <{BOB}>", "How do gift cards work?", to=first.token, answers=first.mail, Cc=customer)
+    second = await home.answer(asks)
+    assert second.token == first.token
+    assert sorted(second.handed.recipients) == sorted([customer, BOB])
+    assert [one.address for one in second.mail.to] == [BOB]
+
+
+# The way out
+
+
+async def test_while_the_mail_server_is_away_the_answer_waits_and_then_goes_out_once(home: House) -> None:
+    customer = someone("mona")
+    await home.server.hang_up()
+    home.server.on("HELLO", "421 4.3.2 Closing down", Drop.THE_LINE)
+    turned_away = home.server.connections
+    await home.write(letter(customer, RETURNS))
+
+    async def came_back() -> bool:
+        home.clock.ahead += 10  # the wait between two attempts
+        return bool(home.mails(customer))
+
+    await until(came_back, 20)
+    assert home.server.connections - turned_away == 3
+    await home.answer(letter(customer, "How do gift cards work?"))
+    assert len(home.mails(customer)) == 2
+
+
+async def test_a_mail_whose_arrival_was_never_confirmed_is_the_same_mail_when_it_is_sent_again(home: House) -> None:
+    customer = someone("nils")
+    home.server.on("DOT", Drop.THE_LINE)
+    await home.write(letter(customer, RETURNS))
+    await home.mail(customer)
+
+    async def again() -> bool:
+        home.clock.ahead += 10
+        return len(home.mails(customer)) > 1
+
+    await until(again, 20)
+    one, two = home.mails(customer)
+    assert one.handed.raw == two.handed.raw
+
+
+# Files
+
+
+async def test_a_file_goes_to_people_with_what_it_says(home: House, ada: Operator) -> None:
+    customer = someone("olga")
+    sent = letter(f"Olga <{customer}>", "My order", subject="Order")
+    sent.add_attachment(b"Position 1: a bell", maintype="text", subtype="plain", filename="../../order.txt")
+    told = await home.answer(sent)
+    assert wording.text(Line.HANDED_OFF_FILE) in told.text
+    case = await home.case_of(ada, "Olga")
+    assert case["reason"] == "file_sent"
+    [file] = case["messages"][0]["files"]
+    assert (file["name"], file["reading"]["outcome"]) == ("order.txt", "read")
+    path = f"{DESK}/cases/{case['id']}/files/{file['id']}/text"
+    text = await home.client.call("GET", path, token=ada.token)
+    assert text.data["text"] == "Position 1: a bell"
+
+
+# With a language model
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def model() -> AsyncIterator[FakeOpenAI]:
+    """A language model, which drafts for operators beside what the tests script."""
+    async with FakeOpenAI(without_tools=say("SUMMARY: Wants help.\nREPLY: Hello!")) as listening:
+        yield listening
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clever(
+    model: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory, sample_home: Path, embedder: Embedder
+) -> AsyncIterator[House]:
+    """The program with that model."""
+    settings = {"openai_base_url": model.base_url, "openai_api_key": "sk-test", "openai_model": "gpt-test"}
+    async with house(tmp_path_factory.mktemp("clever") / "home", sample_home, embedder, **settings) as running:
+        yield running
+
+
+def search() -> Step:
+    return call("search_knowledge_base", {"query": RETURNS})
+
+
+def answers() -> Step:
+    return say("You can send it back within 30 days. [1]")
+
+
+def shown(model: FakeOpenAI) -> str:
+    """Return all that the model was given since it was asked last."""
+    texts = [json.dumps(request.json, ensure_ascii=False) for request in model.requests]
+    model.requests.clear()
+    return "\n".join(texts)
+
+
+async def test_a_forged_sender_gets_nothing_that_is_known_of_whom_they_claim_to_be(
+    clever: House, model: FakeOpenAI
+) -> None:
+    model.then(call("remember", {"fact": FACT}), search(), answers())
+    await clever.answer(letter(f"Kim <{KIM}>", "I ride a cargo bike. May I send it back?"))
+    shown(model)
+    model.then(search(), answers())
+    await clever.answer(letter(f"Kim <{KIM}>", "May I send my bike back?"))
+    assert FACT in shown(model), "Kim is known where somebody vouches for her"
+    model.then(call("remember", {"fact": "Kim hates bikes."}), search(), answers())
+    forged = await clever.answer(letter(f"Kim <{KIM}>", "Which bike do I ride?"), vouch=False)
+    assert FACT not in shown(model)
+    assert FACT not in forged.text
+    model.then(search(), answers())
+    await clever.answer(letter(f"Kim <{KIM}>", "May I send my bell back?"))
+    assert "Kim hates bikes." not in shown(model), "and nothing that a forger says is kept about her"
+
+
+async def test_what_stands_in_a_file_reaches_a_model(clever: House, model: FakeOpenAI) -> None:
+    model.then(search(), answers())
+    sent = letter(BOB, "May I send back what is in this list?")
+    sent.add_attachment(b"Position 1: a bell", maintype="text", subtype="plain", filename="order.txt")
+    came = await clever.answer(sent)
+    assert "You can send it back within 30 days." in came.text
+    assert "Position 1: a bell" in shown(model)
