@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests side by side; each process loads the embedding model.
+JOBS ?= 2
 
 .PHONY: run install test coverage check bench clean
 
@@ -21,7 +23,7 @@ $(STAMP): manifests/requirements.lock pyproject.toml
 	@touch $@
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 coverage: install
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

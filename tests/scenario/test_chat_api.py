@@ -161,7 +161,10 @@ async def test_text_may_come_as_a_form(client: Client) -> None:
     assert (answer.status, answer.data["replies"][0]["text"]) == (200, wording.text(Line.GREETING))
 
 
-def form(text: str | None, *names: str, content: bytes = b"\x89PNG") -> aiohttp.FormData:
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+
+
+def form(text: str | None, *names: str, content: bytes = PNG) -> aiohttp.FormData:
     """Return a message with files, as the page sends it."""
     made = aiohttp.FormData()
     if text is not None:
@@ -180,7 +183,7 @@ async def test_a_file_is_kept_and_handed_to_a_person(client: Client, text: str |
     said = (await chat.read())[0]
     assert said["text"] == (text or "")
     [file] = said["files"]
-    assert (file["name"], file["type"], file["size"]) == ("photo.png", "image/png", 4)
+    assert (file["name"], file["type"], file["size"]) == ("photo.png", "image/png", len(PNG))
 
 
 async def test_a_file_too_many_or_too_large_is_refused_and_nothing_is_said(client: Client) -> None:
