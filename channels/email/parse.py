@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from channels.email.addresses import Addresses, short
 from channels.email.mail import Address, Envelope, Mail, ReportKind, Trust, Written
@@ -106,7 +106,7 @@ def message(
         full=_cut(written.full, MAX_FULL),
         subject=" ".join(mail.subject.split())[:300],
         trust=" ".join(sentences),
-        route=_route(mail, addresses, thread),
+        route=_route(mail, addresses, thread, verified=trust.verified),
         raw={"mail": raw} if raw else {},
     )
 
@@ -129,24 +129,29 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}\n[...]"
 
 
-def _route(mail: Mail, addresses: Addresses, thread: Thread | None) -> dict[str, object]:
-    """What an answer needs: whom it goes to, what it answers, and who else is in the conversation."""
-    to = next((one for one in mail.reply_to if one.address and not addresses.is_ours(one.address)), mail.from_)
-    others = _others((*mail.to, *mail.cc), addresses, besides={to.address, mail.from_.address})
-    known = dict.fromkeys([*(participants(thread) if thread else ()), mail.from_.address, to.address, *others])
+def _route(mail: Mail, addresses: Addresses, thread: Thread | None, *, verified: bool) -> dict[str, object]:
+    """What an answer needs: whom it goes to, what it answers, and who else is in the conversation.
+
+    Somebody that nobody vouches for may be a forger: they bring nobody into a conversation that others began.
+    """
+    known = participants(thread) if thread else frozenset()
+    guarded = thread is not None and not verified
+
+    def may_read(one: Address) -> bool:
+        return bool(one.address) and not addresses.is_ours(one.address) and (one.address in known or not guarded)
+
+    to = next(filter(may_read, mail.reply_to), mail.from_)
+    copied = dict.fromkeys(one.address for one in (*mail.to, *mail.cc) if may_read(one))
+    others = [one for one in copied if one not in {to.address, mail.from_.address}]
+    everyone = {*known, mail.from_.address, to.address, *others}
     return {
         "to": [to.address, to.name or mail.from_.name],
         "cc": others[:MOST_PEOPLE],
         "in_reply_to": mail.message_id,
         "references": references(mail),
         "subject": " ".join(mail.subject.split())[:300],
-        "participants": sorted(known)[:_MOST_KNOWN],
+        "participants": sorted(everyone)[:_MOST_KNOWN],
     }
-
-
-def _others(people: Iterable[Address], addresses: Addresses, besides: set[str]) -> list[str]:
-    others = (one.address for one in people if one.address and not addresses.is_ours(one.address))
-    return [one for one in dict.fromkeys(others) if one not in besides]
 
 
 def references(mail: Mail) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import TemporaryError
@@ -37,20 +37,23 @@ class Files:
 
     async def save(self, name: str, kind: str, content: bytes, now: float) -> File:
         """Keep a file of the media type `kind`; it belongs to no message yet. Raises `TemporaryError`: a full disk."""
-        file = File(FileId(new_id("f")), safe_name(name), kind[:100] or "application/octet-stream", len(content))
-        await self._place.write(file.id, content)  # where that fails, nothing of the message was accepted yet
+        file = await self._write(name, kind, content)
         async with self._database.writing("files.save") as connection:
-            await connection.execute(
-                insert(files).values(id=file.id, name=file.name, type=file.type, size=file.size, at=now)
-            )
+            await connection.execute(insert(files).values(_row(file, now)))
         return file
 
     async def keep_raw(self, content: bytes, now: float) -> FileId:
         """Keep a platform's raw event as it came, for `drop_raw`; no message carries it. Raises `TemporaryError`."""
-        file = await self.save("raw", "application/octet-stream", content, now)
+        file = await self._write(_RAW, "", content)
         async with self._database.writing("files.keep_raw") as connection:
-            await connection.execute(update(files).where(files.c.id == file.id).values(message_id=_RAW))
+            await connection.execute(insert(files).values(message_id=_RAW, **_row(file, now)))
         return file.id
+
+    async def _write(self, name: str, kind: str, content: bytes) -> File:
+        """Keep the bytes; where that fails, nothing of the message was accepted yet."""
+        file = File(FileId(new_id("f")), safe_name(name), kind[:100] or "application/octet-stream", len(content))
+        await self._place.write(file.id, content)
+        return file
 
     async def drop_raw(self, before: float) -> int:
         """Forget raw events kept before `before`, and say how many."""
@@ -84,6 +87,10 @@ class Files:
             except TemporaryError as away:
                 log.warning("file_left_behind", file=file, why=str(away))
         return len(gone)
+
+
+def _row(file: File, now: float) -> dict[str, object]:
+    return {"id": file.id, "name": file.name, "type": file.type, "size": file.size, "at": now}
 
 
 async def _forget(connection: AsyncConnection, *which: ColumnElement[bool]) -> Sequence[str]:

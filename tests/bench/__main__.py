@@ -3,9 +3,10 @@
 import asyncio
 
 from bot.telemetry import configure_logging
-from tests.bench import desk, message
+from tests.bench import desk, mail, message
 
 if __name__ == "__main__":
     configure_logging("error")
     asyncio.run(message.main())
     asyncio.run(desk.main())
+    asyncio.run(mail.main())

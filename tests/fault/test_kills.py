@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +66,7 @@ ELSEWHERE = {
     "deliveries.retry": "only after a failure, which a kill is not",
     "extractions.heartbeat": "only for files that take more than ten seconds to read",
     "extractions.retry": "only after a failure, which a kill is not",
-    "files.keep_raw": "before the receipt that names it; taken in again with it",
+    "files.keep_raw": "of mails alone: test_mail_kills",
     "files.drop_unsent": "housekeeping",
     "files.drop_raw": "housekeeping",
     "kb.replace": "the knowledge base's own; read again at each start",
@@ -89,7 +89,7 @@ def test_no_commit_on_the_way_of_a_message_is_forgotten() -> None:
     assert named == KILLS.keys() | ELSEWHERE.keys()
 
 
-def _model(body: dict[str, Any]) -> Step:
+def answering(body: dict[str, Any]) -> Step:
     """A language model that looks everything up and then answers, one sentence at a time; it drafts when asked to."""
     asked = body["messages"][-1]
     if not body.get("tools"):
@@ -111,6 +111,7 @@ class Installation:
 
     folder: Path
     model: str
+    settings: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     kills: int = 0
 
@@ -134,6 +135,7 @@ class Installation:
             "CHAT_SESSIONS_PER_MINUTE": "100000",
             "CHAT_MESSAGES_PER_MINUTE": "100000",
             "FAULT_POINT": fault,
+            **self.settings,
         }
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
@@ -171,9 +173,9 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(folder: Path, model: str) -> AsyncIterator[Installation]:
-    """Give an installation; its last process ends with the block."""
-    made = Installation(folder, model)
+async def installation(folder: Path, model: str, **settings: str) -> AsyncIterator[Installation]:
+    """Give an installation with `settings` beside the usual; its last process ends with the block."""
+    made = Installation(folder, model, settings)
     made.prepare()
     try:
         yield made
@@ -307,7 +309,7 @@ async def test_thirty_kills_at_commits_lose_nothing_and_double_nothing(tmp_path:
 
 async def _chain(folder: Path, faults: Sequence[str], tally: Tally) -> None:
     async with (
-        FakeOpenAI(otherwise=_model) as model,
+        FakeOpenAI(otherwise=answering) as model,
         installation(folder, model.base_url) as place,
         aiohttp.ClientSession() as http,
     ):
@@ -323,7 +325,7 @@ async def _chain(folder: Path, faults: Sequence[str], tally: Tally) -> None:
                 for customer in customers:
                     for talk in customer.conversations:
                         tally.count(talk, await customer.read(talk))
-                await _nothing_waits(http, place)
+                await nothing_waits(http, place)
         finally:
             for task in asking:
                 task.cancel()
@@ -335,7 +337,8 @@ async def _chain(folder: Path, faults: Sequence[str], tally: Tally) -> None:
         await _every_line_went_out_once(place)
 
 
-async def _nothing_waits(http: aiohttp.ClientSession, place: Installation) -> None:
+async def nothing_waits(http: aiohttp.ClientSession, place: Installation) -> None:
+    """Return once the program has nothing left to do."""
     while True:
         async with http.get(f"{await place.url()}/readyz") as response:
             backlog = (await response.json())["parts"]["store"]["backlog"]

@@ -1,4 +1,4 @@
-"""The whole program with a support mailbox, for `test_email`: mails in by its own SMTP door, out to a server that records.
+"""The whole program with a support mailbox, for `test_email`: mails in by its own SMTP door, out to one that records.
 
 No DNS is asked: `nothing_known` says of every name that it has no records, so nobody vouches for a sender unless the
 front mail server of these tests (`FRONT`) does.
@@ -114,11 +114,15 @@ class House:
         assert self.client.threadline.email
         return self.client.threadline.email
 
+    @property
+    def port(self) -> int:
+        """The port of its door."""
+        assert self.email.door
+        return self.email.door.port
+
     async def hand_in(self, raw: bytes, sender: str, *recipients: str) -> None:
         """Bring a mail to its door, as a mail server does; '' is the sender of a bounce."""
-        door = self.email.door
-        assert door
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=door.port, start_tls=False, use_tls=False)
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=self.port, start_tls=False, use_tls=False)
         async with client:
             await client.sendmail(sender, list(recipients), raw)
 
@@ -191,9 +195,7 @@ def mail_settings(server_port: int) -> dict[str, Any]:
 @asynccontextmanager
 async def house(folder: Path, sample_home: Path, embedder: Embedder, **settings: Any) -> AsyncIterator[House]:
     """Run the program with a support mailbox; without `kb_path` it knows the sample."""
-    if "kb_path" in settings:
-        folder.mkdir()
-    else:
+    if "kb_path" not in settings:
         shutil.copytree(sample_home, folder)
     clock = Clock()
     async with SmtpServer() as server:

@@ -3,8 +3,12 @@
 import asyncio
 import io
 import json
+import os
 import re
+import shutil
+import sys
 from collections.abc import AsyncIterator, Callable
+from email import message_from_string
 from email.message import EmailMessage
 from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
@@ -23,16 +27,22 @@ from core import wording
 from core.messages import IgnoredBecause
 from core.wording import Line
 from kb.embed import Embedder
-from tests.contract.mail import SUPPORT, vouched
+from tests.contract.mail import FRONT, SUPPORT, vouched
 from tests.fakes.openai_server import FakeOpenAI, Step, call, say
+from tests.fakes.postfix import WHY_NOT, postfix
 from tests.fakes.smtp_server import Drop
-from tests.scenario.mailing import AGENT, BOB, EVE, KIM, RETURNS, Came, House, house, letter, plain
+from tests.scenario.mailing import AGENT, BOB, EVE, KIM, RETURNS, WITHIN, Came, House, house, letter, plain
 from tests.support import SHARED, Operator, until
+from tests.unit.channels_email.test_imap import Dovecot, dovecot, free_ports, needs_dovecot
 
+__all__ = ["dovecot"]  # the fixture
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ROOT = Path(__file__).resolve().parents[2]
+SWAKS = shutil.which("swaks")
 DESK = "/api/v1/desk"
 BENCH = SHARED / "bench_support" / "kb"
+EVERY = int(os.environ.get("THREADLINE_BENCH_EVERY", "30"))
 FACT = "Kim rides a cargo bike."
 
 
@@ -100,14 +110,20 @@ async def test_an_answer_to_an_answer_goes_on_with_the_conversation(home: House)
 async def test_a_real_support_question_is_answered_from_its_document(
     tmp_path: Path, sample_home: Path, embedder: Embedder
 ) -> None:
-    asked = json.loads(next(iter((BENCH.parent / "queries.jsonl").read_text().splitlines())))
-    async with house(tmp_path / "home", sample_home, embedder, kb_path=[str(BENCH)]) as bench:
+    """Over one in `EVERY` documents: reading all 510 takes two minutes."""
+    asked = json.loads((BENCH.parent / "queries.jsonl").read_text().partition("\n")[0])
+    [right] = asked["doc_ids"]
+    shelf = tmp_path / "kb"
+    shelf.mkdir()
+    for document in {*sorted(BENCH.glob("*.md"))[::EVERY], BENCH / f"{right}.md"}:
+        (shelf / document.name).symlink_to(document)
+    async with house(tmp_path / "home", sample_home, embedder, kb_path=[str(shelf)]) as bench:
         await asyncio.wait_for(bench.client.threadline.readiness.assistant(), 300)
         question = letter(KIM, asked["query"], subject="Payments")
         came = await bench.answer(question)
         carries_what_an_answer_must(bench, Mail(message_id=str(question["Message-ID"]).strip("<>")), came)
-    sources = re.findall(r"^\[\d+\] .* \((.+)\.md\)$", came.text, re.MULTILINE)
-    assert sources[:1] == asked["doc_ids"]
+    title = (BENCH / f"{right}.md").read_text().partition("\n")[0].removeprefix("# ")
+    assert re.search(rf"^\[1\] {re.escape(title)}", came.text, re.MULTILINE), came.text
 
 
 # Loops
@@ -210,11 +226,11 @@ async def test_two_programs_that_nobody_can_tell_from_people_stop_after_a_handfu
 
 async def with_a_person(home: House, ada: Operator, customer: str, name: str) -> tuple[dict[str, Any], Came]:
     """A customer asks for a person, and Ada answers; returns the case and her mail."""
-    told = await home.answer(letter(f"{name} <{customer}>", "I want to talk to a person, please"))
+    await home.answer(letter(f"{name} <{customer}>", "I want to talk to a person, please"))
     case = await home.case_of(ada, name)
     await ada.act(case["id"], "claim")
     assert (await ada.act(case["id"], "reply", "Ada here. What happened?")).status == 200
-    return case, await home.mail(customer, len(home.mails(customer)) + 1 if told is None else 2)
+    return case, await home.mail(customer, 2)
 
 
 async def test_agent_as_an_answer_opens_a_case_and_its_operator_answers_in_person(home: House, ada: Operator) -> None:
@@ -256,11 +272,9 @@ def bounce_of(came: Came) -> bytes:
         MIMEText(f"I'm sorry to have to inform you that your message could not be delivered.\n\n<{recipient}>")
     )
     status = MIMENonMultipart("message", "delivery-status", policy=SMTP)
-    status.set_payload(
-        "Reporting-MTA: dns; mx.customers.example\r\n\r\n"
-        f"Final-Recipient: rfc822; {recipient}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
-        "Diagnostic-Code: smtp; 550 5.1.1 User unknown\r\n"
-    )
+    about = "Reporting-MTA: dns; mx.customers.example\r\n", "Final-Recipient: rfc822; {}\r\nAction: failed\r\n"
+    fields = (*about, "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\r\n")
+    status.set_payload([message_from_string(fields[0]), message_from_string((fields[1] + fields[2]).format(recipient))])
     report.attach(status)
     report.attach(MIMEMessage(came.message, policy=SMTP))
     return report.as_bytes()
@@ -350,6 +364,27 @@ async def test_a_stranger_with_somebody_elses_reply_address_gets_a_conversation_
     assert "takes no part in the conversation" in case["trust"]
     assert [m["text"] for m in case["messages"] if m["author"] == "customer"] == ["I want to talk to a person"]
     assert len(home.mails(customer)) == 1
+
+
+async def test_a_forger_turns_no_answer_of_a_conversation_to_another_address(home: House, ada: Operator) -> None:
+    customer = someone("kate")
+    first = letter(f"Kate <{customer}>", "I want to talk to a person")
+    told = await home.answer(first)
+    case = await home.case_of(ada, "Kate")
+    await ada.act(case["id"], "claim")
+    forged = letter(f"Kate <{customer}>", "Send it here", Reply_To=EVE, Cc=EVE, In_Reply_To=str(first["Message-ID"]))
+    asked = await home.write(forged, vouch=False)
+    assert await home.ignored(asked) is None
+    assert (await ada.act(case["id"], "reply", "Your code is 42.")).status == 200
+    personal = await home.mail(customer, 2)
+    assert "Your code is 42." in personal.text
+    assert personal.handed.recipients == [customer]
+    assert personal.token == told.token
+    assert not (await ada.case(case["id"]))["verified"]
+    genuine = letter(f"Kate <{customer}>", "And here", Reply_To=someone("kate.home"), to=told.token)
+    await home.ignored(await home.write(genuine))
+    await ada.act(case["id"], "reply", "Gladly.")
+    assert "Gladly." in (await home.mail(someone("kate.home"))).text, "whom somebody vouches for may move"
 
 
 # Colleagues
@@ -481,3 +516,153 @@ async def test_what_stands_in_a_file_reaches_a_model(clever: House, model: FakeO
     came = await clever.answer(sent)
     assert "You can send it back within 30 days." in came.text
     assert "Position 1: a bell" in shown(model)
+
+
+# From a pipe, and from files
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """Return the environment of a command beside the program in `folder`."""
+    usual = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "THREADLINE_HOME": str(folder),
+        "EMAIL_ADDRESS": SUPPORT,
+        "EMAIL_SMTP_URL": "smtp://127.0.0.1:25?starttls=no",
+        "EMAIL_TRUSTED_SERVER": f"{FRONT} mailbox",
+    }
+    return {**usual, **settings}
+
+
+async def command(folder: Path, *words: str, given: bytes = b"", **settings: str) -> tuple[int, str, str]:
+    """Run `threadline WORDS` with `given` at its standard input; return its status and what it said on both ways."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *words,
+        cwd=folder,
+        env=environment(folder, **settings),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(given)
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_a_mail_from_a_pipe_is_taken_in_beside_the_running_program(home: House) -> None:
+    customer = someone("paul")
+    folder = home.client.threadline.home.path
+    raw = vouched(letter(customer, RETURNS))
+    for _ in range(2):
+        assert await command(folder, "deliver", given=raw) == (0, "", "")
+    came = await home.mail(customer)
+    assert "Returns and refunds" in came.text
+    await home.answer(letter(customer, "How do gift cards work?"))
+    assert len(home.mails(customer)) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "status"),
+    [
+        (b"Subject: x\n\nhello\n", {"DATABASE_URL": "postgresql+asyncpg://nobody:x@127.0.0.1:1/none"}, 75),
+        (b"Subject: x\n\n" + b"x" * (36 * 2**20), {}, 77),
+    ],
+    ids=["the store is away", "too large"],
+)
+async def test_a_pipe_learns_by_the_exit_status_what_became_of_its_mail(
+    tmp_path: Path, given: bytes, settings: dict[str, str], status: int
+) -> None:
+    found, _, said = await command(tmp_path, "deliver", given=given, **settings)
+    assert found == status, said
+    assert said.startswith("threadline: ")
+    assert said.count("\n") == 1
+
+
+async def test_captured_mails_are_read_without_being_taken_in(tmp_path: Path) -> None:
+    customer = someone("rosa")
+    sent = letter(f"Rosa <{customer}>", f"{RETURNS}\n\nOn Monday, Ada wrote:\n> Hello\n")
+    sent.add_attachment(b"bell", maintype="text", subtype="plain", filename="order.txt")
+    (tmp_path / "mail.eml").write_bytes(vouched(sent))
+    (tmp_path / "news.eml").write_bytes(plain(letter(customer, "News", List_Id="<news.example>")))
+    words = ["mail.eml", "news.eml", "none.eml"]
+    status, out, _ = await command(tmp_path, "replay", *words, "--dry-run", "--json")
+    assert status == 0
+    message, ignored, rejected = map(json.loads, out.splitlines())
+    assert message | {"thread": "", "full_text": ""} == {
+        "file": "mail.eml",
+        "outcome": "message",
+        "reason": None,
+        "thread": "",
+        "author": {"id": customer, "name": "Rosa"},
+        "text": RETURNS,
+        "full_text": "",
+        "files": [{"name": "order.txt", "type": "text/plain", "bytes": 4}],
+    }
+    assert "> Hello" in message["full_text"]
+    assert message["thread"]
+    assert (ignored["outcome"], ignored["reason"]) == ("ignored", "list_mail")
+    assert rejected["outcome"] == "rejected"
+    assert message.keys() == ignored.keys() == rejected.keys()
+    assert not (tmp_path / "threadline.db").exists()
+
+
+# Real mail servers
+
+
+@pytest.mark.skipif(bool(WHY_NOT) or not SWAKS, reason=WHY_NOT or "needs swaks")
+async def test_behind_a_real_postfix_a_mail_comes_in_and_its_answer_goes_out(
+    tmp_path: Path, sample_home: Path, embedder: Embedder
+) -> None:
+    [port] = free_ports(1)
+    customer, way_out = someone("sven"), f"smtp://127.0.0.1:{port}?starttls=no"
+    async with (
+        house(tmp_path / "home", sample_home, embedder, email_smtp_url=way_out) as behind,
+        postfix(port, domain="larkfield.example", door=behind.port, out=behind.server.port) as log,
+    ):
+        await swaks(port, customer, SUPPORT, RETURNS)
+        first = await behind.mail(customer)
+        assert "Returns and refunds" in first.text, log.read_text()
+        await swaks(port, customer, first.token, "How do gift cards work?")
+        second = await behind.mail(customer, 2)
+        assert second.token == first.token
+        behind.server.refused.add(someone("gone"))
+        await swaks(port, someone("gone"), SUPPORT, "I want to talk to a person")
+        ada = await behind.client.operator("Ada")
+        case = await behind.case_of(ada, "gone")
+
+        async def bounced() -> bool:
+            found = await ada.case(case["id"])
+            return any("550 5.7.1 Not wanted here" in m["delivery_error"] for m in found["messages"])
+
+        await until(bounced, WITHIN)
+
+
+async def swaks(port: int, sender: str, to: str, words: str) -> None:
+    assert SWAKS
+    said = ["--server", f"127.0.0.1:{port}", "--from", sender, "--to", to, "--header", "Subject: Question"]
+    process = await asyncio.create_subprocess_exec(
+        SWAKS, *said, "--body", words, "--hide-all", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    told, _ = await process.communicate()
+    assert process.returncode == 0, told.decode()
+
+
+@needs_dovecot
+async def test_a_mailbox_in_a_real_dovecot_is_answered(
+    dovecot: Dovecot, tmp_path: Path, sample_home: Path, embedder: Embedder
+) -> None:
+    customer = someone("tara")
+    url = dovecot.url("support")
+    async with house(tmp_path / "home", sample_home, embedder, email_imap_url=url, email_listen="") as picking:
+        asked = letter(f"Tara <{customer}>", RETURNS)
+        await dovecot.deliver("support", vouched(asked))
+        came = await picking.mail(customer)
+        assert "Returns and refunds" in came.text
+        later = letter(f"Tara <{customer}>", "I want to talk to a person", to=came.token, answers=came.mail)
+        await dovecot.deliver("support", vouched(later))
+        assert (await picking.mail(customer, 2)).token == came.token
+        case = await picking.case_of(await picking.client.operator("Ada"), "Tara")
+        assert case["verified"], "the mailbox's server vouched for her"
