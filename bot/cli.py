@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; returns its exit status: 0 done, 1 it could not be done, 2 the words are off."""
+    """Run one command; returns its exit status: 0 done, 1 not done (of `deliver` 75), 2 the words are off."""
     parser = make_parser()
     options = parser.parse_args(arguments or ["serve"])
     try:
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         return done
     except ThreadlineError as error:
         err.print(f"threadline: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+        return int(options.failed)
     except KeyboardInterrupt:
         return 130
 

@@ -10,13 +10,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from bot.home import Home
 from bot.settings import Settings
 from bot.terminal import Commands, add, err, open_store, out, print_json, takes_json
-from core.errors import PermanentError, SetupError, TemporaryError
+from core.errors import PermanentError, SetupError, ThreadlineError
 
 if TYPE_CHECKING:
     from channels.email.mailroom import Mailroom, Read
+
+log = structlog.get_logger()
 
 _TEMPORARY, _REFUSED = 75, 77  # sysexits.h: what mail servers understand of a pipe
 _EXAMPLE = "support@example.com"
@@ -24,7 +28,10 @@ _EXAMPLE = "support@example.com"
 
 def add_mail(commands: Commands) -> None:
     """Add `deliver` and `replay`."""
-    add(commands, "deliver", _deliver, "take in one mail from standard input", "threadline deliver < mail.eml")
+    command = add(
+        commands, "deliver", _deliver, "take in one mail from standard input", "threadline deliver < mail.eml"
+    )
+    command.set_defaults(failed=_TEMPORARY)  # any other status makes the mail server send the mail back
     command = add(
         commands,
         "replay",
@@ -38,19 +45,22 @@ def add_mail(commands: Commands) -> None:
     takes_json(command)
 
 
-async def _deliver(settings: Settings, _options: argparse.Namespace) -> int:
+async def _deliver(settings: Settings, options: argparse.Namespace) -> int:
     from channels.email.mail import Envelope
 
     async with AsyncExitStack() as stack:
-        mailroom = await _mailroom(settings, stack)
         try:
+            mailroom = await _mailroom(settings, stack)
             await mailroom.receive(sys.stdin.buffer.read(), Envelope())
-        except TemporaryError as away:
-            err.print(f"threadline: {away}", markup=False, soft_wrap=True)
-            return _TEMPORARY
         except PermanentError as refused:
             err.print(f"threadline: {refused}", markup=False, soft_wrap=True)
             return _REFUSED
+        except ThreadlineError:
+            raise
+        except Exception as fault:
+            log.exception("deliver_failed")
+            err.print(f"threadline: this mail can't be taken in now ({fault!r})", markup=False, soft_wrap=True)
+            return int(options.failed)
     return 0
 
 

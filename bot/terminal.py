@@ -32,7 +32,7 @@ def add(commands: Commands, name: str, run_: Run, does: str, example: str) -> ar
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(run=run_)
+    command.set_defaults(run=run_, failed=1)
     return command
 
 

@@ -568,9 +568,11 @@ async def test_a_mail_from_a_pipe_is_taken_in_beside_the_running_program(home: H
     ("given", "settings", "status"),
     [
         (b"Subject: x\n\nhello\n", {"DATABASE_URL": "postgresql+asyncpg://nobody:x@127.0.0.1:1/none"}, 75),
+        (b"Subject: x\n\nhello\n", {"EMAIL_ADDRESS": ""}, 75),
+        (b"Subject: x\n\nhello\n", {"QUIET_SECONDS": "soon"}, 75),
         (b"Subject: x\n\n" + b"x" * (36 * 2**20), {}, 77),
     ],
-    ids=["the store is away", "too large"],
+    ids=["the store is away", "no address", "settings are off", "too large"],
 )
 async def test_a_pipe_learns_by_the_exit_status_what_became_of_its_mail(
     tmp_path: Path, given: bytes, settings: dict[str, str], status: int
@@ -578,7 +580,7 @@ async def test_a_pipe_learns_by_the_exit_status_what_became_of_its_mail(
     found, _, said = await command(tmp_path, "deliver", given=given, **settings)
     assert found == status, said
     assert said.startswith("threadline: ")
-    assert said.count("\n") == 1
+    assert "Traceback" not in said
 
 
 async def test_captured_mails_are_read_without_being_taken_in(tmp_path: Path) -> None:
