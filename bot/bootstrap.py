@@ -46,7 +46,7 @@ from kb.search import KnowledgeBase
 
 if TYPE_CHECKING:
     from bot.mail import Email
-    from channels.email.resolver import Lookup
+    from channels.email.senders.resolver import Lookup
 
 log = structlog.get_logger()
 

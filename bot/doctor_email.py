@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from bot.check import Check
 from bot.settings import Settings
-from channels.email.imap import ImapPickup
+from channels.email.doors.imap import ImapPickup
+from channels.email.letters.outgoing import DkimKey, Outgoing
 from channels.email.mail import Envelope
-from channels.email.outgoing import DkimKey, Outgoing
 from core.errors import SetupError, ThreadlineError
 
 

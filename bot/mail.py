@@ -13,14 +13,14 @@ from bot.home import Home
 from bot.settings import Settings
 from channels.email.addresses import Addresses
 from channels.email.channel import EmailChannel
-from channels.email.desk import EmailDesk
-from channels.email.imap import ImapPickup
+from channels.email.desk.channel import EmailDesk
+from channels.email.doors.imap import ImapPickup
+from channels.email.doors.smtp import SmtpDoor, SmtpSettings, Tls
+from channels.email.letters.outgoing import DkimKey, Outgoing
 from channels.email.mail import Envelope
 from channels.email.mailroom import Mailroom
-from channels.email.outgoing import DkimKey, Outgoing
-from channels.email.resolver import Lookup
-from channels.email.smtp import SmtpDoor, SmtpSettings, Tls
-from channels.email.trust import Authenticator
+from channels.email.senders.resolver import Lookup
+from channels.email.senders.trust import Authenticator
 from core.errors import SetupError
 from core.store.files import Files
 from core.store.inbox import Clock, Inbox

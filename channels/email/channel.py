@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from channels.base import Content, Sent
 from channels.email.addresses import Addresses
+from channels.email.letters.outgoing import Outgoing
+from channels.email.letters.render import File, Letter, compose, to_bytes
 from channels.email.mail import Address
-from channels.email.outgoing import Outgoing
 from channels.email.parse import CHANNEL
-from channels.email.render import File, Letter, compose, to_bytes
 from core import wording
 from core.delivery import Part, PartKind
 from core.errors import PermanentError

@@ -8,8 +8,8 @@ and the headers that mail programs use instead of them.
 import re
 from dataclasses import dataclass
 
-from channels.email import report
 from channels.email.mail import Address, Envelope, Mail, ReportKind
+from channels.email.mime import report
 from core.messages import IgnoredBecause
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from channels.email import gate, mime, parse, reply
+from channels.email import gate, parse
 from channels.email.addresses import Addresses, short
-from channels.email.desk import Came, EmailDesk
+from channels.email.desk.channel import Came, EmailDesk
 from channels.email.mail import Envelope, Mail, Trust, Written
-from channels.email.trust import Authenticator
+from channels.email.mime import read as mime
+from channels.email.senders.trust import Authenticator
+from channels.email.visible import reply
 from core.errors import PermanentError
 from core.ids import FileId
 from core.messages import IgnoredBecause

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 from bot.telemetry import configure_logging
 from channels.email.addresses import Addresses
+from channels.email.doors.smtp import Receive
 from channels.email.mail import Envelope
 from channels.email.mailroom import Mailroom
-from channels.email.smtp import Receive
-from channels.email.trust import Authenticator
+from channels.email.senders.trust import Authenticator
 from core.bell import Bell
 from core.store.engine import Database, sqlite_url
 from core.store.files import Files

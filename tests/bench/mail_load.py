@@ -18,8 +18,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
+from channels.email.doors.smtp import Receive, SmtpDoor, SmtpLimits, SmtpSettings
 from channels.email.mail import Envelope
-from channels.email.smtp import Receive, SmtpDoor, SmtpLimits, SmtpSettings
 
 RATE = 200
 SECONDS = 30.0

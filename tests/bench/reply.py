@@ -1,4 +1,4 @@
-"""How well `channels.email.reply` finds what a person wrote, on pairs of mail bodies and what ought to be seen of them.
+"""How well the visible reply is found, on pairs of mail bodies and what ought to be seen of them.
 
 Run `python -m tests.bench.reply [DIR]`; DIR holds `pairs.jsonl` (default: the data set beside the checkout). A pair is
 matched as its `match` says. 'Lost' are pairs in which a word of the expected text is missing, 'leaked' are pairs with a
@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from channels.email import html, mime, reply
 from channels.email.mail import Mail
+from channels.email.mime import read as mime
+from channels.email.visible import html, reply
 from tests.support import SHARED
 
 PAIRS = SHARED / "email_reply"

@@ -14,8 +14,9 @@ from typing import Any
 
 import aiosmtplib
 
-from channels.email import mime, parse
+from channels.email import parse
 from channels.email.mail import Mail
+from channels.email.mime import read as mime
 from channels.recording import WITHIN, until
 from channels.testing import Can, Shown
 from core.ids import CaseId, ThreadKey

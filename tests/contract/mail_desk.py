@@ -6,10 +6,10 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any
 
-from channels.email import mime
 from channels.email.addresses import Addresses
-from channels.email.desk import _id_of
+from channels.email.desk.channel import _id_of
 from channels.email.mail import Mail
+from channels.email.mime import read as mime
 from channels.recording import WITHIN, RecordingChannel, until
 from channels.testing import Card, OperatorHand, Seen
 from core.ids import CaseId, OperatorId, ThreadKey

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import aiosmtplib
 
-from channels.email import mime
+from channels.email.mime import read as mime
 from tests.contract.mail import FRONT, SUPPORT, vouched
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.smtp_server import SmtpServer

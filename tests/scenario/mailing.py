@@ -21,8 +21,9 @@ import aiosmtplib
 from bot.bootstrap import build
 from bot.home import Home
 from bot.mail import Email
-from channels.email import mime, parse
+from channels.email import parse
 from channels.email.mail import Mail
+from channels.email.mime import read as mime
 from core.ids import ThreadKey
 from core.messages import IgnoredBecause
 from kb.embed import Embedder

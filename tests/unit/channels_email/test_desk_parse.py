@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.email import desk_parse
-from channels.email.desk_parse import Asked
+from channels.email.desk import parse as desk_parse
+from channels.email.desk.parse import Asked
 from core.messages import DeskAction, Resolution
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from channels.email import gate, mime
+from channels.email import gate
 from channels.email.mail import Envelope
+from channels.email.mime import read as mime
 from core.messages import IgnoredBecause
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "inbound_mail"  # real mails beside the checkout

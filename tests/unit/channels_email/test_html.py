@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from channels.email.html import cut_quotes, read, to_text
 from channels.email.mail import Mail
-from channels.email.reply import written
+from channels.email.visible.html import cut_quotes, read, to_text
+from channels.email.visible.reply import written
 from tests.bench import reply as bench
 
 OLD = "<div>old words</div>"

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from channels.email.imap import ImapLimits, ImapPickup, Mailbox
+from channels.email.doors.imap import ImapLimits, ImapPickup, Mailbox
 from channels.email.mail import Envelope
 from core.errors import PermanentError, SetupError, TemporaryError
 

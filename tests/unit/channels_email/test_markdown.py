@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html
 
-from channels.email.markdown import is_safe, to_html, to_text
+from channels.email.letters.markdown import is_safe, to_html, to_text
 
 NO_SOURCES: Mapping[int, str] = {}
 TAGS = frozenset(

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.email import head, mime, parts
 from channels.email.mail import Address, Mail
+from channels.email.mime import head, parts
+from channels.email.mime import read as mime
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "inbound_mail"  # real mails beside the checkout
 HEAD = b"From: Kim Doe <kim@example.org>\r\nTo: support@example.com\r\nSubject: My bike\r\n"

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from channels.base import Sent
+from channels.email.letters.outgoing import DkimKey, Encryption, Outgoing, Server
+from channels.email.letters.render import Letter, compose, to_bytes
 from channels.email.mail import Address
-from channels.email.outgoing import DkimKey, Encryption, Outgoing, Server
-from channels.email.render import Letter, compose, to_bytes
 from core.delivery import DeliveryState
 from core.errors import PermanentError, SetupError, TemporaryError, ThreadlineError
 from tests.fakes.smtp_server import Certificate, Drop, Reaction, SmtpServer

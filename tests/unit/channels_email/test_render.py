@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html
 
-from channels.email import headers
+from channels.email.letters import headers
+from channels.email.letters.render import File, Letter, compose, to_bytes
 from channels.email.mail import Address
-from channels.email.render import File, Letter, compose, to_bytes
 from core.errors import PermanentError
 from core.messages import Citation
 

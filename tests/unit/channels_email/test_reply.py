@@ -6,7 +6,7 @@ import time
 import pytest
 
 from channels.email.mail import Mail
-from channels.email.reply import visible, written
+from channels.email.visible.reply import visible, written
 from tests.bench import reply as bench
 
 LEADS = """\

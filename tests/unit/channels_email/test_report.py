@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from channels.email import mime
 from channels.email.mail import Report, ReportKind
+from channels.email.mime import read as mime
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "inbound_mail"  # real mails beside the checkout
 RETURNED = "Message-ID: <threadline.d1.a@example.com>\r\nTo: Kim <kim@example.org>\r\nSubject: My bike\r\n\r\nHello"

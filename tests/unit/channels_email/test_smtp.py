@@ -16,11 +16,11 @@ from typing import Any, Protocol, Self
 
 import pytest
 
+from channels.email.doors.networks import Networks, client_of, plain_ip
+from channels.email.doors.smtp import Receive, SmtpDoor, SmtpLimits, SmtpSettings, Tls
+from channels.email.doors.smtp_limits import Budgets
+from channels.email.doors.smtp_session import plain_line, read_path
 from channels.email.mail import Envelope
-from channels.email.networks import Networks, client_of, plain_ip
-from channels.email.smtp import Receive, SmtpDoor, SmtpLimits, SmtpSettings, Tls
-from channels.email.smtp_limits import Budgets
-from channels.email.smtp_session import plain_line, read_path
 from core.errors import PermanentError, SetupError, TemporaryError
 
 OURS = "help@support.example"

@@ -19,11 +19,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from channels.email.dmarc import aligned, organization
 from channels.email.mail import Envelope, Trust
-from channels.email.resolver import MOST_QUESTIONS, Names, Resolver
-from channels.email.signatures import MOST_SIGNATURES, Signed, canonical
-from channels.email.trust import Authenticator, TrustedServer, read_results, sender_domain
+from channels.email.senders.dmarc import aligned, organization
+from channels.email.senders.resolver import MOST_QUESTIONS, Names, Resolver
+from channels.email.senders.signatures import MOST_SIGNATURES, Signed, canonical
+from channels.email.senders.trust import Authenticator, TrustedServer, read_results, sender_domain
 from core.errors import SetupError
 
 Table = Mapping[tuple[str, str], Sequence[str]]

@@ -19,7 +19,7 @@ from html import escape
 from io import BytesIO
 from typing import Literal
 
-from channels.email import headers, markdown
+from channels.email.letters import headers, markdown
 from channels.email.mail import Address
 from core.messages import Citation
 

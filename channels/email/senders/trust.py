@@ -16,13 +16,13 @@ import authres  # type: ignore[import-untyped]
 import idna
 import structlog
 
-from channels.email import head
-from channels.email.dmarc import Policy, aligned, find_policy
+from channels.email.doors.networks import LOOPBACK, Networks
 from channels.email.mail import Envelope, Trust
-from channels.email.networks import LOOPBACK, Networks
-from channels.email.resolver import Lookup, Names, Resolver
-from channels.email.signatures import Signature, Signed
-from channels.email.spf_check import check_spf, spf_identity
+from channels.email.mime import head
+from channels.email.senders.dmarc import Policy, aligned, find_policy
+from channels.email.senders.resolver import Lookup, Names, Resolver
+from channels.email.senders.signatures import Signature, Signed
+from channels.email.senders.spf_check import check_spf, spf_identity
 from core.errors import SetupError
 
 log = structlog.get_logger()

@@ -27,8 +27,8 @@ import structlog
 from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxUnencrypted
 from imap_tools.utils import encode_folder
 
+from channels.email.doors.networks import LOOPBACK, Networks
 from channels.email.mail import Envelope
-from channels.email.networks import LOOPBACK, Networks
 from core.errors import PermanentError, SetupError, TemporaryError
 
 log = structlog.get_logger()

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.email.phrases import phrases, plain
-from channels.email.pieces import LONG, Kind, Piece, is_announced, skip_blank
+from channels.email.visible.phrases import phrases, plain
+from channels.email.visible.pieces import LONG, Kind, Piece, is_announced, skip_blank
 
 _LINES = 30  # of a header block
 _DASHES = "-_=—–‐"

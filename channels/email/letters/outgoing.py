@@ -32,7 +32,7 @@ from dkim import DKIMException
 from dkim import sign as sign_mail
 
 from channels.base import Sent
-from channels.email import headers
+from channels.email.letters import headers
 from core.delivery import DeliveryState
 from core.errors import PermanentError, SetupError, TemporaryError
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-from channels.email.resolver import Names
+from channels.email.senders.resolver import Names
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ plain sentences, which count only where the head of the mail says that a server 
 import re
 from collections.abc import Iterable, Sequence
 
-from channels.email import head
-from channels.email.head import Fields
 from channels.email.mail import Address, Report, ReportKind
-from channels.email.parts import Part
+from channels.email.mime import head
+from channels.email.mime.head import Fields
+from channels.email.mime.parts import Part
 
 PARTS = frozenset({
     "message/delivery-status", "message/global-delivery-status", "message/disposition-notification",

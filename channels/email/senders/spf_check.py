@@ -5,9 +5,9 @@ from typing import Any
 
 import spf  # type: ignore[import-untyped]
 
+from channels.email.doors.networks import PRIVATE, Networks, plain_ip
 from channels.email.mail import Envelope
-from channels.email.networks import PRIVATE, Networks, plain_ip
-from channels.email.resolver import Names
+from channels.email.senders.resolver import Names
 
 _DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+", re.IGNORECASE)
 _PRIVATE = Networks(PRIVATE)

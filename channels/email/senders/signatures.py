@@ -16,7 +16,7 @@ from typing import Any
 
 import dkim
 
-from channels.email.resolver import Names
+from channels.email.senders.resolver import Names
 
 MOST_SIGNATURES = 10
 """Signatures of one mail that are looked at, and seals of one chain. Real mails have up to four."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from channels.email.phrases import phrases, plain
-from channels.email.pieces import LONG, Kind, Piece, has_words, skip_blank
+from channels.email.visible.phrases import phrases, plain
+from channels.email.visible.pieces import LONG, Kind, Piece, has_words, skip_blank
 
 _SPAN = 5  # lines a lead may be broken over
 _NAMED, _BARE, _ADDRESSED, _DATED = 1, 2, 3, 4

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from channels.email import head, smime
-from channels.email.head import Fields
+from channels.email.mime import head, smime
+from channels.email.mime.head import Fields
 
 MOST_DEPTH = 40
 """Multiparts and forwarded mails within each other; what lies deeper stays one file. Real mails reach 10."""

@@ -6,7 +6,7 @@
 import re
 from collections.abc import Sequence
 
-from channels.email.parts import from_uu
+from channels.email.mime.parts import from_uu
 
 _UU_BEGIN = re.compile(r"begin [0-7]{3,4} (\S[^\n]{0,299})")
 _UU_LINE = re.compile(r"[ -`]{0,70}")

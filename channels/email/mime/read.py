@@ -12,11 +12,11 @@ from urllib.parse import unquote
 
 import structlog
 
-from channels.email import armour, calendar, flowed, head, naming, report, smime, tnef
-from channels.email.charsets import clean, decode
-from channels.email.head import Fields
 from channels.email.mail import Address, Attachment, Mail
-from channels.email.parts import Part, walk
+from channels.email.mime import armour, calendar, flowed, head, naming, report, smime, tnef
+from channels.email.mime.charsets import clean, decode
+from channels.email.mime.head import Fields
+from channels.email.mime.parts import Part, walk
 
 log = structlog.get_logger()
 

@@ -15,8 +15,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
-from channels.email.charsets import clean, decode
 from channels.email.mail import Address
+from channels.email.mime.charsets import clean, decode
 
 MOST_FIELDS = 2_000
 """Header lines that are kept. Real mails have some dozens; a long way through relays, 200."""

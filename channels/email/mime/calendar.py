@@ -6,7 +6,7 @@ convert them would need the zone's rules, which the file may define itself.
 
 import re
 
-from channels.email.charsets import clean
+from channels.email.mime.charsets import clean
 
 MOST_EVENTS = 5
 _MOST_PEOPLE = 10

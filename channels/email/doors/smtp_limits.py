@@ -11,7 +11,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from channels.email.networks import Networks, client_of
+from channels.email.doors.networks import Networks, client_of
 
 
 @dataclass(frozen=True, slots=True)

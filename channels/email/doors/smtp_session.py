@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, AnyStr
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
-from channels.email.networks import plain_ip
+from channels.email.doors.networks import plain_ip
 
 if TYPE_CHECKING:
-    from channels.email.smtp import SmtpDoor
+    from channels.email.doors.smtp import SmtpDoor
 
 END_OF_MAIL = b"\r\n.\r\n"
 _PATH = re.compile(

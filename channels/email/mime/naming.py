@@ -2,9 +2,9 @@
 
 import re
 
-from channels.email import head
-from channels.email.charsets import clean
-from channels.email.parts import Part
+from channels.email.mime import head
+from channels.email.mime.charsets import clean
+from channels.email.mime.parts import Part
 
 _MOST_NAME = 200
 _EXTENSIONS = {

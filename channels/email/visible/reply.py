@@ -8,10 +8,10 @@ the same for mails that have no text part.
 import re
 from collections.abc import Iterable
 
-from channels.email import endings, html, quotes
 from channels.email.mail import Mail, Written
-from channels.email.phrases import phrases
-from channels.email.pieces import Kind, Piece, is_delimiter, pieces
+from channels.email.visible import endings, html, quotes
+from channels.email.visible.phrases import phrases
+from channels.email.visible.pieces import Kind, Piece, is_delimiter, pieces
 
 _STUB = re.compile(r"html|browser|view this (?:e-?mail|message)", re.IGNORECASE)
 

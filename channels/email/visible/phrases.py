@@ -61,7 +61,7 @@ def plain(text: str) -> str:
 @cache
 def phrases() -> Phrases:
     """Return the tables of phrases.toml; read once."""
-    table = loads(files("channels.email").joinpath("phrases.toml").read_text(encoding="utf-8"))
+    table = loads(files("channels.email.visible").joinpath("phrases.toml").read_text(encoding="utf-8"))
     mine, wrote = table["mine"], _flat(table["wrote"])
     common = [verb for verb in wrote if _COMMON.fullmatch(verb)]
     return Phrases(

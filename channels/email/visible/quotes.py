@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.email import endings
-from channels.email.blocks import block_at
-from channels.email.leads import is_lead, lead_at, quoted_after
-from channels.email.phrases import phrases, plain
-from channels.email.pieces import LONG, Kind, Piece, has_words, is_announced, is_own
+from channels.email.visible import endings
+from channels.email.visible.blocks import block_at
+from channels.email.visible.leads import is_lead, lead_at, quoted_after
+from channels.email.visible.phrases import phrases, plain
+from channels.email.visible.pieces import LONG, Kind, Piece, has_words, is_announced, is_own
 
 _LEADS = 100
 _NESTED = 20  # quotes without a word above them, one inside the other

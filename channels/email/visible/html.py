@@ -19,10 +19,10 @@ from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 from lxml import etree
 
-from channels.email import quotes
-from channels.email.hidden import blank_hidden
-from channels.email.phrases import phrases, plain
-from channels.email.pieces import Kind, Piece, has_words, is_delimiter, pieces
+from channels.email.visible import quotes
+from channels.email.visible.hidden import blank_hidden
+from channels.email.visible.phrases import phrases, plain
+from channels.email.visible.pieces import Kind, Piece, has_words, is_delimiter, pieces
 
 _CONFIG = ParserConfig(css=CSS_PROFILES["strict"])
 _DEEP = 150  # levels: inscriptis calls itself for each, and no mail program nests so deeply

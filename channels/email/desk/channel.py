@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import structlog
 
 from channels.base import Sent
-from channels.email import desk_parse, desk_render, parse
+from channels.email import parse
 from channels.email.addresses import Addresses, short
+from channels.email.desk import parse as desk_parse
+from channels.email.desk import render as desk_render
+from channels.email.letters.outgoing import Outgoing
+from channels.email.letters.render import File, Letter, compose, to_bytes
 from channels.email.mail import Address, Envelope, Mail, Trust, Written
-from channels.email.outgoing import Outgoing
-from channels.email.render import File, Letter, compose, to_bytes
 from core.case import Case
 from core.delivery import DeliveryState, Part
 from core.desk import Operator

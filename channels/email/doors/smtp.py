@@ -21,10 +21,10 @@ from aiosmtpd.proxy_protocol import ProxyData
 from aiosmtpd.smtp import AuthResult, LoginPassword, Session, TLSSetupException
 from aiosmtpd.smtp import Envelope as WireEnvelope
 
+from channels.email.doors.networks import LOOPBACK, Networks, plain_ip
+from channels.email.doors.smtp_limits import Budgets, SmtpLimits
+from channels.email.doors.smtp_session import LmtpSession, SmtpSession, plain_line
 from channels.email.mail import Envelope
-from channels.email.networks import LOOPBACK, Networks, plain_ip
-from channels.email.smtp_limits import Budgets, SmtpLimits
-from channels.email.smtp_session import LmtpSession, SmtpSession, plain_line
 from core.errors import PermanentError, SetupError, TemporaryError
 
 __all__ = ["Receive", "SmtpDoor", "SmtpLimits", "SmtpSettings", "Tls"]

@@ -8,7 +8,7 @@ cutting after it loses what people add below.
 import re
 from collections.abc import Sequence
 
-from channels.email.phrases import phrases, plain
+from channels.email.visible.phrases import phrases, plain
 
 _SIGNATURE = re.compile(r"\s*(?:--|—-|–-|- -)\s*")
 _RULE = re.compile(r"\s*(?:[-–—]{2,}|_{2,}|={3,}|\*{3,}|~{3,}|#{3,})\s*")

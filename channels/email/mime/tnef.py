@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from channels.email.charsets import decode
+from channels.email.mime.charsets import decode
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
 MOST_ENTRIES = 5_000

@@ -1,0 +1,1 @@
+"""Where mail comes in: SMTP, LMTP, a mailbox that is picked up."""

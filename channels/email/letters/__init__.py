@@ -1,0 +1,1 @@
+"""Mails that we write, and their way out."""

@@ -1,0 +1,1 @@
+"""What somebody wrote in a mail, without quotes and signatures."""
