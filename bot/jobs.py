@@ -23,10 +23,10 @@ def schedule(
 
     async def forget() -> None:
         """Drop the platforms' raw events that are older than the setting, tokens long expired, files never sent."""
-        await store.receipts.drop_raw(clock() - settings.raw_retention_days * _DAY)
+        raw = await store.receipts.drop_raw(clock() - settings.raw_retention_days * _DAY)
+        await files.drop([str(event["file"]) for event in raw if "file" in event])
         await store.credentials.drop_expired(clock() - _DAY)
         await files.drop_unsent(clock() - _DAY)
-        await files.drop_raw(clock() - settings.raw_retention_days * _DAY)
 
     async def sync() -> None:
         """Read the knowledge base's sources again."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from channels.base import CarriesFiles, Channel, Desk, Edits, LooksUp, Sent, Streams
+from channels.base import CarriesFiles, Channel, Desk, Edits, Fetches, LooksUp, Sent, Streams
 from core import wording
 from core.delivery import DeliveryState, Part, PartKind
 from core.errors import PermanentError, TemporaryError, ThreadlineError
+from core.ids import FileId
 from core.store.files import Files
 from core.wording import Line
 
@@ -45,6 +46,21 @@ class Sender:
         channel = self._channel(part)
         deduplicates = channel.deduplicates or part.kind in {PartKind.CHECK, PartKind.CUT_OFF}
         return await _attempt(part, lambda: self._to_customer(part, channel), deduplicates, dropped)
+
+    async def content(self, file: FileId) -> bytes:
+        """Return a file's bytes, fetched from its platform if that still keeps it.
+
+        Raises LookupError if they are gone, `TemporaryError`, or `PermanentError` with the platform's refusal.
+        """
+        origin = await self.files.origin(file)
+        if origin is None:
+            return await self.files.read(file)
+        channel = self.channels.get(str(origin.get("channel")))
+        if not isinstance(channel, Fetches):
+            raise TemporaryError("The channel that the file came by is not configured here.", retry_after=60)
+        content = await channel.fetch(origin)
+        await self.files.arrive(file, content)
+        return content
 
     def patience(self, part: Part) -> float:
         """Return for how many seconds sending is tried, beside a few attempts: a letter may come a day late."""
@@ -103,7 +119,7 @@ class Sender:
         if file is None or not isinstance(channel, CarriesFiles):
             return Sent(DeliveryState.REFUSED, error=_NO_FILES)
         try:
-            return await channel.send_file(part, lambda: self.files.read(file.id))
+            return await channel.send_file(part, lambda: self.content(file.id))
         except LookupError as gone:
             raise PermanentError(str(gone)) from gone
 

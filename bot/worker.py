@@ -234,11 +234,13 @@ class Worker:
                 extracted = await self._read(ThreadId(lease.row.thread_id), FileId(lease.id))
             except LookupError:
                 extracted = Extracted(FileOutcome.FAILED, "", note=_LOST)
+            except PermanentError as refused:
+                extracted = Extracted(FileOutcome.REFUSED, "", note=str(refused))
         await self._end_extraction(lease, extracted)
 
     async def _read(self, thread: ThreadId, id_: FileId) -> Extracted:
         file, _ = await self._sender.files.of_thread(thread, id_)
-        content = await self._sender.files.read(id_)
+        content = await self._sender.content(id_)
         with self._metrics.extraction_seconds.time():
             return await extract(content, file.name)
 

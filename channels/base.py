@@ -4,7 +4,7 @@ The worker asks `isinstance(channel, Streams)`, never 'is this Slack?'. A channe
 receives to `core.store.inbox.Inbox` and is handed `Part`s to send.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -80,6 +80,15 @@ class CarriesFiles(Protocol):
 
     async def send_file(self, part: Part, content: Content) -> Sent:
         """Send `part.file`. Raises as `Channel.send` does."""
+        ...
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A channel whose platform keeps files until they are fetched: those that `Files.expect` was told of."""
+
+    async def fetch(self, origin: Mapping[str, object]) -> bytes:
+        """Return the bytes of the file at `origin`. Raises `TemporaryError`, or `PermanentError` with a sentence."""
         ...
 
 

@@ -148,13 +148,13 @@ class KnowledgeStore:
 
     async def states(self) -> dict[str, CollectionState]:
         """Return the state of every collection that exists."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             rows = await connection.execute(select(state.c.collection, state.c.generation, state.c.complete))
             return {name: CollectionState(generation, complete) for name, generation, complete in rows}
 
     async def known(self, collection: str) -> dict[str, Known]:
         """Return what is stored of each document, by id."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             rows = await connection.execute(
                 select(documents.c.id, documents.c.root, documents.c.content_hash).where(
                     documents.c.collection == collection
@@ -165,7 +165,7 @@ class KnowledgeStore:
     async def passage_ids(self, collection: str, document_ids: Sequence[str]) -> list[str]:
         """Return the ids of the passages of some documents."""
         found: list[str] = []
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             for start in range(0, len(document_ids), _DELETE_STEP):
                 rows = await connection.scalars(
                     select(passages.c.id).where(
@@ -178,7 +178,7 @@ class KnowledgeStore:
 
     async def counts(self, collection: str) -> tuple[int, int]:
         """Return how many documents and passages a collection holds."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             held = [
                 await connection.scalar(select(func.count()).select_from(table).where(table.c.collection == collection))
                 for table in (documents, passages)
@@ -188,7 +188,7 @@ class KnowledgeStore:
     async def replace(self, collection: str, added: Sequence[StoredDocument], removed: Sequence[str]) -> None:
         """Write `added` in place of what they replace, drop `removed`, and start a new generation."""
         gone = [*removed, *(document.id for document in added)]
-        async with self._database.writing("kb.replace") as connection:
+        async with self._database.writing("kb.replace", much=True) as connection:
             for start in range(0, len(gone), _DELETE_STEP):
                 await connection.execute(
                     delete(documents).where(
@@ -203,14 +203,14 @@ class KnowledgeStore:
 
     async def finish(self, collection: str, *, replaced: Sequence[str]) -> None:
         """Mark `collection` complete and drop the collections it replaces."""
-        async with self._database.writing("kb.finish") as connection:
+        async with self._database.writing("kb.finish", much=True) as connection:
             await _advance(connection, collection, complete=True)
             for table in (documents, state):
                 await connection.execute(delete(table).where(table.c.collection.in_(list(replaced))))
 
     async def contents(self, collection: str) -> Contents:
         """Return everything of a collection, from one consistent view."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             generation = await connection.scalar(select(state.c.generation).where(state.c.collection == collection))
             document_rows = (
                 await connection.execute(

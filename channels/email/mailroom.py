@@ -145,7 +145,7 @@ class Mailroom:
             thread=thread if ours else None,
             stranger_to=None if ours else thread,
             files=await self._save(mail),
-            raw=await self._files.keep_raw(raw, self._clock()),
+            raw=await self._files.keep_raw(raw),
         )
         return await self._inbox.accept(inbound)
 
@@ -163,11 +163,8 @@ class Mailroom:
 
     async def _thread(self, mail: Mail, named: str | None) -> Thread | None:
         """Return the conversation that the mail goes on with: by our signed names, else by the customer's own ids."""
-        for name in [named] if named else parse.possible(mail):
-            thread = await self._store.find_thread(parse.key(self._addresses, name))
-            if thread:
-                return thread
-        return None
+        names = [named] if named else parse.possible(mail)
+        return await self._store.find_thread(*(parse.key(self._addresses, name) for name in names))
 
     async def _save(self, mail: Mail) -> tuple[FileId, ...]:
         """Keep the files of the mail; one too large is refused by name in the text that operators read."""

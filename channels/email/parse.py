@@ -107,7 +107,7 @@ def message(
         subject=" ".join(mail.subject.split())[:300],
         trust=" ".join(sentences),
         route=_route(mail, addresses, thread, verified=trust.verified),
-        raw={"mail": raw} if raw else {},
+        raw={"file": raw} if raw else {},
     )
 
 

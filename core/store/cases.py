@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy import Row, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.case import Case, CaseFilter, Earlier
 from core.delivery import PartKind
 from core.desk import DraftFate
 from core.events import HandoffReason
-from core.ids import CaseId, OperatorId, ThreadId
+from core.ids import CaseId, MessageId, OperatorId, ThreadId
 from core.messages import Author, Message, Rating
 from core.store import threads
 from core.store.codec import load_result, load_suggestion
@@ -65,6 +65,32 @@ class Cases:
             if not rows:
                 raise LookupError(f"no case {case}")
             return (await self._with_threads(connection, rows))[0]
+
+    async def numbered(self, number: int) -> Case:
+        """Return the case of that number. Raises LookupError if there is none."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(cases).where(cases.c.number == number))).all()
+            if not rows:
+                raise LookupError(f"no case {number}")
+            return (await self._with_threads(connection, rows))[0]
+
+    async def with_card(self, desk: str, name: str) -> CaseId | None:
+        """Return the case whose card on `desk` has a name that is `name`, or goes on with a space after it."""
+        card = or_(cases.c.desk_thread == name, cases.c.desk_thread.startswith(f"{name} ", autoescape=True))
+        async with self._database.reading() as connection:
+            found = await connection.scalar(select(cases.c.id).where(cases.c.desk == desk, card).limit(1))
+        return CaseId(found) if found else None
+
+    async def shown_outcome(self, message: MessageId, desk: str) -> str:
+        """Return what `desk` called the last it showed of what became of a line; '' if it has shown nothing."""
+        query = select(deliveries.c.platform_id).where(
+            deliveries.c.message_id == message,
+            deliveries.c.kind == PartKind.OUTCOME.value,
+            deliveries.c.desk == desk,
+            deliveries.c.platform_id != "",
+        )
+        async with self._database.reading() as connection:
+            return await connection.scalar(query.order_by(deliveries.c.n.desc()).limit(1)) or ""
 
     async def unreachable_desks(self) -> dict[str, str]:
         """Return the desks that open cases could not be posted to, each with the last reason."""

@@ -19,8 +19,10 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from core.errors import TemporaryError
 from core.faults import FaultPoints
+from core.store import near
 
 SQLITE_BUSY_SECONDS = 10.0
+SQLITE_CONNECTIONS = 24  # kept open: to open one takes a thread and a millisecond
 
 
 def sqlite_url(path: Path) -> URL:
@@ -38,15 +40,21 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        connection.driver_connection.far = True  # changing the journal waits for other processes
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        connection.driver_connection.far = False
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Any) -> None:
-        writing = connection.get_execution_options().get("writing", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if connection.get_execution_options().get("writing", False):
+            connection.exec_driver_sql(near.BEGIN)  # waits: where that is broken off, SQLAlchemy drops the connection
+            return
+        cursor = connection.connection.cursor()
+        cursor.execute("BEGIN")
+        cursor.close()
 
 
 class StoreUnavailable(TemporaryError):  # noqa: N818 (what an owner calls it)
@@ -73,8 +81,10 @@ class Database:
         if self.is_sqlite:
             self.engine = create_async_engine(
                 self.url,
-                connect_args={"timeout": SQLITE_BUSY_SECONDS},
+                connect_args={"timeout": SQLITE_BUSY_SECONDS, "async_creator_fn": near.connect},
                 poolclass=AsyncAdaptedQueuePool,
+                pool_size=SQLITE_CONNECTIONS,
+                max_overflow=0,
                 pool_reset_on_return=None,  # every transaction here is ended by its block
             )
             _prepare_sqlite(self.engine)
@@ -84,25 +94,40 @@ class Database:
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @asynccontextmanager
-    async def writing(self, name: str) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, name: str, *, much: bool = False) -> AsyncIterator[AsyncConnection]:
         """One writing transaction: committed when the block ends, rolled back when it raises.
 
-        `name` names the commit for fault points: 'before:NAME' and 'after:NAME'.
+        `name` names the commit for fault points: 'before:NAME' and 'after:NAME'. `much`: as for `reading`.
         """
         with _away_is_temporary():
             async with self._writers, self.engine.connect() as plain:
                 connection = await plain.execution_options(writing=True)
-                async with connection.begin():
+                async with self._far(connection, much), connection.begin():
                     yield connection
                     self.faults.reach(f"before:{name}")
                 self.faults.reach(f"after:{name}")
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """One reading transaction: a consistent view, never a write."""
+    async def reading(self, *, much: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One reading transaction: a consistent view, never a write.
+
+        `much`: it touches more than a thread's worth of rows. Then SQLite works on a thread, not in the event loop.
+        """
         with _away_is_temporary():
-            async with self.engine.connect() as connection, connection.begin():
+            async with self.engine.connect() as connection, self._far(connection, much), connection.begin():
                 yield connection
+
+    @asynccontextmanager
+    async def _far(self, connection: AsyncConnection, much: bool) -> AsyncIterator[None]:
+        if not (much and self.is_sqlite):
+            yield
+            return
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        driver.far = True
+        try:
+            yield
+        finally:
+            driver.far = False
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,14 +1,16 @@
 """Files that were sent: their bytes in a folder or a bucket, what they are called in the database.
 
-A channel saves a file before it hands in the message that carries it; bytes without a message are
-swept away after a day. Names come from outside: they are kept for people to read, never as a path.
+A channel saves a file before it hands in the message that carries it, or says where the platform keeps it
+(`expect`): then it is fetched by the worker. Files without a message are swept away after a day. Names come from
+outside: they are kept for people to read, never as a path.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import TemporaryError
@@ -24,7 +26,7 @@ log = structlog.get_logger()
 MAX_FILE = 20 * 1024 * 1024
 MAX_FILES = 5
 _MOST_NAME = 120
-_RAW = "raw"  # stands for a message that never was: what is kept as it came
+_INSERT = insert(files)
 
 
 class Files:
@@ -39,27 +41,45 @@ class Files:
         """Keep a file of the media type `kind`; it belongs to no message yet. Raises `TemporaryError`: a full disk."""
         file = await self._write(name, kind, content)
         async with self._database.writing("files.save") as connection:
-            await connection.execute(insert(files).values(_row(file, now)))
+            await connection.execute(_INSERT, _row(file, now))
         return file
 
-    async def keep_raw(self, content: bytes, now: float) -> FileId:
-        """Keep a platform's raw event as it came, for `drop_raw`; no message carries it. Raises `TemporaryError`."""
-        file = await self._write(_RAW, "", content)
-        async with self._database.writing("files.keep_raw") as connection:
-            await connection.execute(insert(files).values(message_id=_RAW, **_row(file, now)))
-        return file.id
+    async def expect(self, name: str, kind: str, size: int, origin: Mapping[str, object], now: float) -> File:
+        """Take note of a file that is with its platform; `origin`: JSON values by which its channel fetches it."""
+        file = File(FileId(new_id("f")), safe_name(name), kind[:100] or "application/octet-stream", size)
+        async with self._database.writing("files.expect") as connection:
+            await connection.execute(_INSERT, _row(file, now) | {"origin": dict(origin)})
+        return file
+
+    async def origin(self, file: FileId) -> Mapping[str, object] | None:
+        """Return where the file is to be fetched, None if it is here."""
+        async with self._database.reading() as connection:
+            found: Mapping[str, object] | None = await connection.scalar(
+                select(files.c.origin).where(files.c.id == file)
+            )
+        return found
+
+    async def arrive(self, file: FileId, content: bytes) -> None:
+        """Keep the bytes of a file that was expected; from now on it is here. Raises `TemporaryError`."""
+        await self._place.write(file, content)
+        async with self._database.writing("files.arrive") as connection:
+            here = update(files).where(files.c.id == file).values(origin=null(), size=len(content))
+            await connection.execute(here)
+
+    async def keep_raw(self, content: bytes) -> FileId:
+        """Keep a platform's raw event as it came; the receipt that names it says how long. Raises `TemporaryError`.
+
+        What comes again has the same name, and is kept once.
+        """
+        name = FileId(f"raw_{hashlib.sha256(content).hexdigest()[:32]}")
+        await self._place.write(name, content)
+        return name
 
     async def _write(self, name: str, kind: str, content: bytes) -> File:
         """Keep the bytes; where that fails, nothing of the message was accepted yet."""
         file = File(FileId(new_id("f")), safe_name(name), kind[:100] or "application/octet-stream", len(content))
         await self._place.write(file.id, content)
         return file
-
-    async def drop_raw(self, before: float) -> int:
-        """Forget raw events kept before `before`, and say how many."""
-        async with self._database.writing("files.drop_raw") as connection:
-            gone = await _forget(connection, files.c.message_id == _RAW, files.c.at < before)
-        return await self._drop(gone)
 
     async def of_thread(self, thread: ThreadId, file: FileId) -> tuple[File, MessageId]:
         """Return a file that was sent in `thread`, and its message. Raises LookupError for any other."""
@@ -71,16 +91,22 @@ class Files:
         return to_file(row), MessageId(row.message_id)
 
     async def read(self, file: FileId) -> bytes:
-        """Return the bytes. Raises LookupError if they are gone, `TemporaryError` while their place is away."""
-        return await self._place.read(file)
+        """Return the bytes. Raises LookupError if they are gone, `TemporaryError` while they are not to be had."""
+        try:
+            return await self._place.read(file)
+        except LookupError:
+            if await self.origin(file) is None:
+                raise
+            raise TemporaryError("The file is still to be fetched.", retry_after=2) from None
 
     async def drop_unsent(self, before: float) -> int:
         """Forget files saved before `before` whose message never came, and say how many."""
         async with self._database.writing("files.drop_unsent") as connection:
             gone = await _forget(connection, files.c.message_id.is_(None), files.c.at < before)
-        return await self._drop(gone)
+        return await self.drop(gone)
 
-    async def _drop(self, gone: Sequence[str]) -> int:
+    async def drop(self, gone: Sequence[str]) -> int:
+        """Forget bytes that no row names any more, and say how many."""
         for file in gone:
             try:
                 await self._place.drop(file)

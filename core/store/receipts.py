@@ -4,10 +4,10 @@
 event again gives the first receipt back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,6 +51,23 @@ NOWHERE = ThreadId("nowhere")
 
 
 _claim = leases.Claim(receipts)
+
+# Built once: making a statement costs more than SQLite takes to run it.
+_INSERT = insert(receipts)
+_FIND = select(receipts).where(
+    receipts.c.channel == bindparam("of_channel"),
+    receipts.c.account == bindparam("of_account"),
+    receipts.c.event_id == bindparam("of_event"),
+)
+_COUNT_SINCE = select(func.count()).where(
+    receipts.c.lane.in_(
+        select(threads_table.c.id).where(
+            threads_table.c.customer == bindparam("of_customer"), threads_table.c.channel == bindparam("of_channel")
+        )
+    ),
+    receipts.c.state.in_((leases.WAITING, DONE, IGNORED, REFUSED, FAILED)),  # the index by lane begins with it
+    receipts.c.created_at > bindparam("since"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,40 +132,33 @@ class Receipts:
         raise AssertionError  # the loop returns or raises
 
     async def _find(self, connection: AsyncConnection, key: ThreadKey, event_id: str) -> Receipt | None:
-        row = (
-            await connection.execute(
-                select(receipts).where(
-                    receipts.c.channel == key.channel,
-                    receipts.c.account == key.account,
-                    receipts.c.event_id == event_id,
-                )
-            )
-        ).one_or_none()
+        values = {"of_channel": key.channel, "of_account": key.account, "of_event": event_id}
+        row = (await connection.execute(_FIND, values)).one_or_none()
         return _to_receipt(row) if row else None
 
     async def _insert(self, connection: AsyncConnection, key: ThreadKey, inbound: Inbound, now: float) -> Receipt:
         thread, event = await self._event(connection, inbound, now)
-        over: dict[str, Any] = {}
+        receipt = Receipt(ReceiptId(new_id("e")), thread, MessageId(new_id("m")), leases.WAITING, "")
+        finished_at = None
         if isinstance(inbound, InboundIgnored) and thread == NOWHERE:  # there is nothing to decide
-            over = {"state": IGNORED, "result": inbound.reason.value, "finished_at": now}
-        row = await connection.execute(
-            insert(receipts)
-            .values(
-                id=new_id("e"),
-                lane=thread,
-                channel=key.channel,
-                account=key.account,
-                event_id=inbound.event_id,
-                event=dump_event(event),
-                raw=None if isinstance(inbound, Noticed) else inbound.raw or None,
-                message_id=new_id("m"),
-                available_at=now,
-                created_at=now,
-                **over,
-            )
-            .returning(receipts)
-        )
-        return _to_receipt(row.one())
+            receipt, finished_at = replace(receipt, state=IGNORED, result=inbound.reason.value), now
+        row = {
+            "id": receipt.id,
+            "lane": thread,
+            "channel": key.channel,
+            "account": key.account,
+            "event_id": inbound.event_id,
+            "event": dump_event(event),
+            "raw": None if isinstance(inbound, Noticed) else inbound.raw or None,
+            "message_id": receipt.message,
+            "state": receipt.state,
+            "result": receipt.result,
+            "available_at": now,
+            "created_at": now,
+            "finished_at": finished_at,
+        }
+        await connection.execute(_INSERT, row)
+        return receipt
 
     async def _event(self, connection: AsyncConnection, inbound: Inbound, now: float) -> tuple[ThreadId, Received]:
         """Return the thread that `inbound` belongs to, and what it means there."""
@@ -245,13 +255,9 @@ class Receipts:
 
     async def count_since(self, channel: str, customer: str, since: float) -> int:
         """Return how many events of `customer` came in on `channel` after `since`."""
-        query = (
-            select(func.count())
-            .select_from(receipts.join(threads_table, threads_table.c.id == receipts.c.lane))
-            .where(receipts.c.channel == channel, threads_table.c.customer == customer, receipts.c.created_at > since)
-        )
+        values = {"of_channel": channel, "of_customer": customer, "since": since}
         async with self._database.reading() as connection:
-            return await connection.scalar(query) or 0
+            return await connection.scalar(_COUNT_SINCE, values) or 0
 
     async def replies(self, receipt: Receipt) -> list[Message] | None:
         """Return what the customer was told after this message, once its turn is over; None until then.
@@ -309,13 +315,13 @@ class Receipts:
             await threads.advance(connection, ThreadId(lease.row.lane), EventFailed(detail), Moment(now, self._policy))
             await leases.finish(connection, lease, FAILED, now, error=error)
 
-    async def drop_raw(self, before: float) -> int:
-        """Forget the raw payloads of receipts finished before `before`, and say how many; the receipts stay."""
-        async with self._database.writing("receipts.drop_raw") as connection:
-            done = await connection.execute(
-                update(receipts).where(receipts.c.finished_at < before, receipts.c.raw.is_not(None)).values(raw=None)
-            )
-        return done.rowcount
+    async def drop_raw(self, before: float) -> list[dict[str, Any]]:
+        """Forget the raw payloads of receipts finished before `before`, and return them; the receipts stay."""
+        old = (receipts.c.finished_at < before, receipts.c.raw.is_not(None))
+        async with self._database.writing("receipts.drop_raw", much=True) as connection:
+            gone = (await connection.scalars(select(receipts.c.raw).where(*old))).all()
+            await connection.execute(update(receipts).where(*old).values(raw=null()))
+        return [raw for raw in gone if raw]
 
     async def log_of(self, case: CaseId) -> list[tuple[float, OperatorDid, str]]:
         """Return what operators did to `case`, oldest first: when, what, and how it was refused ('' if it wasn't)."""

@@ -125,6 +125,7 @@ files = Table(
     Column("type", NAME, nullable=False),
     Column("size", Integer, nullable=False),
     Column("at", Float, nullable=False),
+    Column("origin", JSON),
     Index("ix_files_message_id", "message_id"),
 )
 
@@ -134,7 +135,7 @@ receipts = work(
     Column("account", NAME, nullable=False),
     Column("event_id", NAME, nullable=False),
     Column("event", JSON, nullable=False),
-    Column("raw", JSON),
+    Column("raw", JSON(none_as_null=True)),
     Column("message_id", ID, nullable=False),
     Column("result", Text, nullable=False, server_default=""),
     UniqueConstraint("channel", "account", "event_id"),

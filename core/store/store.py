@@ -15,7 +15,6 @@ from core.store.figures import FiguresOf
 from core.store.receipts import Receipts
 from core.store.runs import Runs
 from core.store.schema import deliveries, extractions, receipts, runs
-from core.store.schema import threads as threads_table
 from core.store.sessions import Sessions
 from core.store.transcript import read_messages
 from core.thread import Thread
@@ -41,19 +40,14 @@ class Store:
         async with self.database.reading() as connection:
             return await threads.load(connection, thread)
 
-    async def find_thread(self, key: ThreadKey) -> Thread | None:
-        """Return a thread by its channel's key, or None before its first message."""
+    async def find_thread(self, *keys: ThreadKey) -> Thread | None:
+        """Return the thread of the first of the channel's `keys` that has one, or None before its first message."""
         async with self.database.reading() as connection:
-            row = (
-                await connection.execute(
-                    select(threads_table).where(
-                        threads_table.c.channel == key.channel,
-                        threads_table.c.account == key.account,
-                        threads_table.c.conversation == key.conversation,
-                    )
-                )
-            ).one_or_none()
-        return threads.to_thread(row) if row else None
+            for key in keys:
+                thread = await threads.load_by_key(connection, key)
+                if thread:
+                    return thread
+        return None
 
     async def messages(self, thread: ThreadId, *, after: int = 0, changed_since: float | None = None) -> list[Message]:
         """Return the messages of a thread with a `seq` above `after`, notes included; as `read_messages`."""

@@ -6,7 +6,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.decide import decide
@@ -18,17 +18,30 @@ from core.store.schema import cases, messages, threads
 from core.store.writer import Writer
 from core.thread import BOT, ActiveRun, Owner, OwnerKind, Resolved, Thread
 
+# Built once: making a statement costs more than SQLite takes to run it.
+_INSERT = insert(threads)
+_FIND = select(threads).where(
+    threads.c.channel == bindparam("of_channel"),
+    threads.c.account == bindparam("of_account"),
+    threads.c.conversation == bindparam("of_conversation"),
+)
+_FIND_ID = _FIND.with_only_columns(threads.c.id)
+
 
 async def find(connection: AsyncConnection, key: ThreadKey) -> ThreadId | None:
     """Return the thread of `key`, or None before its first message."""
-    found = await connection.scalar(
-        select(threads.c.id).where(
-            threads.c.channel == key.channel,
-            threads.c.account == key.account,
-            threads.c.conversation == key.conversation,
-        )
-    )
+    found = await connection.scalar(_FIND_ID, _of(key))
     return None if found is None else ThreadId(found)
+
+
+async def load_by_key(connection: AsyncConnection, key: ThreadKey) -> Thread | None:
+    """Return the thread of `key` as it is, or None before its first message."""
+    row = (await connection.execute(_FIND, _of(key))).one_or_none()
+    return to_thread(row) if row else None
+
+
+def _of(key: ThreadKey) -> dict[str, str]:
+    return {"of_channel": key.channel, "of_account": key.account, "of_conversation": key.conversation}
 
 
 async def find_or_create(connection: AsyncConnection, key: ThreadKey, customer: str, now: float) -> ThreadId:
@@ -37,17 +50,16 @@ async def find_or_create(connection: AsyncConnection, key: ThreadKey, customer: 
     if found is not None:
         return found
     thread = Thread(ThreadId(new_id("t")), key, customer, owner=BOT)
-    await connection.execute(
-        insert(threads).values(
-            id=thread.id,
-            channel=key.channel,
-            account=key.account,
-            conversation=key.conversation,
-            customer=customer,
-            created_at=now,
-            **_state(thread, now),
-        )
-    )
+    row = {
+        "id": thread.id,
+        "channel": key.channel,
+        "account": key.account,
+        "conversation": key.conversation,
+        "customer": customer,
+        "created_at": now,
+        **_state(thread, now),
+    }
+    await connection.execute(_INSERT, row)
     return thread.id
 
 

@@ -104,10 +104,10 @@ async def test_an_empty_message_is_ignored_with_a_reason(scene: Scene) -> None:
 async def test_raw_events_are_forgotten_after_their_time_and_receipts_stay(scene: Scene) -> None:
     inbound = InboundMessage(ThreadKey("web", "chat", "s"), "e", "customer", "Hello", raw={"text": "Hello"})
     await scene.store.receipts.accept(inbound, scene.clock())
-    assert await scene.store.receipts.drop_raw(scene.clock() + 1) == 0, "not before it is decided"
+    assert await scene.store.receipts.drop_raw(scene.clock() + 1) == [], "not before it is decided"
     await scene.decide_all()
-    assert await scene.store.receipts.drop_raw(scene.clock()) == 0
-    assert await scene.store.receipts.drop_raw(scene.clock() + 1) == 1
+    assert await scene.store.receipts.drop_raw(scene.clock()) == []
+    assert await scene.store.receipts.drop_raw(scene.clock() + 1) == [{"text": "Hello"}]
     assert await scene.rows(schema.receipts, "state", "raw") == [("done", None)]
 
 

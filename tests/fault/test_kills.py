@@ -66,9 +66,7 @@ ELSEWHERE = {
     "deliveries.retry": "only after a failure, which a kill is not",
     "extractions.heartbeat": "only for files that take more than ten seconds to read",
     "extractions.retry": "only after a failure, which a kill is not",
-    "files.keep_raw": "of mails alone: test_mail_kills",
     "files.drop_unsent": "housekeeping",
-    "files.drop_raw": "housekeeping",
     "kb.replace": "the knowledge base's own; read again at each start",
     "kb.finish": "the knowledge base's own; read again at each start",
 }

@@ -21,8 +21,6 @@ from tests.fakes.smtp_server import SmtpServer
 from tests.fault.test_kills import LONGEST, QUESTIONS, Installation, answering, installation, nothing_waits
 
 FAULTS = (
-    "before:files.keep_raw",
-    "after:files.keep_raw*2",
     "before:receipts.accept*2",
     "after:receipts.accept",
     "before:receipts.decide",

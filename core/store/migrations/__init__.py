@@ -38,7 +38,7 @@ async def current(database: Database) -> str | None:
 
 async def migrate(database: Database) -> None:
     """Bring the database to the newest revision; safe to run in many processes at once."""
-    async with database.writing("migrate") as connection:
+    async with database.writing("migrate", much=True) as connection:
         if not database.is_sqlite:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         await connection.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
