@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ from kb.search import KnowledgeBase
 
 if TYPE_CHECKING:
     from bot.mail import Email
+    from bot.slack import Slack
     from channels.email.senders.resolver import Lookup
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ class Threadline:
     routes: Sequence[web.RouteDef]
     own_embedder: Embedder | None
     email: "Email | None"
+    slack: "Slack | None"
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -106,7 +108,11 @@ class Threadline:
         working = asyncio.create_task(self.worker.run())
         scheduler = schedule(self.store, self.files, self.sweeps, self.readiness, self.settings, self.clock)
         try:
-            async with self.email.running() if self.email else nullcontext():
+            async with AsyncExitStack() as doors:
+                if self.email:
+                    await doors.enter_async_context(self.email.running())
+                if self.slack:
+                    await doors.enter_async_context(self.slack.door.running())
                 yield
         finally:
             scheduler.shutdown(wait=False)
@@ -172,10 +178,15 @@ def build(
     metrics = Metrics()
     channel = WebChannel(bell)
     email = _email(settings, home, store, files, inbox, clock, lookup)
-    configured: tuple[Channel, ...] = (channel, *([email.channel] if email else []), *channels)
+    slack = _slack(settings, store, files, inbox, clock)
+    platforms = [platform for platform in (email, slack) if platform]
+    configured: tuple[Channel, ...] = (channel, *(platform.channel for platform in platforms), *channels)
+    known_desks: dict[str, Desk] = {WEB_DESK: channel, **(desks or {})}
+    for platform in platforms:
+        known_desks.update(platform.desks)
     sender = Sender(
         {one.name: one for one in configured},
-        _known_desks(settings, {WEB_DESK: channel, **(email.desks if email else {}), **(desks or {})}),
+        _known_desks(settings, known_desks),
         files,
     )
     worker = Worker(store, bell, clock, readiness.assistant, sender, metrics)
@@ -193,7 +204,7 @@ def build(
         WebDesk(store, files, inbox, access, bell, clock, policy),
         Pages(lambda: _page_config(settings, assistant)),
     )
-    routes = [route for part in parts for route in part.routes()]
+    routes = [route for part in parts for route in part.routes()] + (slack.door.routes() if slack else [])
     return Threadline(
         settings=settings,
         home=home,
@@ -212,6 +223,7 @@ def build(
         routes=routes,
         own_embedder=own_embedder,
         email=email,
+        slack=slack,
     )
 
 
@@ -224,6 +236,15 @@ def _email(
     from bot.mail import make_email
 
     return make_email(settings, home, store, files, inbox, clock, lookup)
+
+
+def _slack(settings: Settings, store: Store, files: Files, inbox: Inbox, clock: Clock) -> "Slack | None":
+    """Return Slack where it is configured; only there its libraries are loaded."""
+    if not settings.slack_bot_token:
+        return None
+    from bot.slack import make_slack
+
+    return make_slack(settings, store, files, inbox, clock, _suggestions(settings))
 
 
 def _known_desks(settings: Settings, desks: Mapping[str, Desk]) -> Mapping[str, Desk]:
@@ -295,12 +316,16 @@ def make_provider(settings: Settings) -> Provider:
     )
 
 
+def _suggestions(settings: Settings) -> list[str]:
+    """Return questions that the knowledge base surely answers."""
+    return list(_SUGGESTIONS) if settings.kb_path == [str(SAMPLE_KB)] else []
+
+
 def _page_config(settings: Settings, assistant: Assistant) -> dict[str, Any]:
-    sample = settings.kb_path == [str(SAMPLE_KB)]
     return {
         "name": settings.company,
         "notice": None if assistant.provider.has_model else NO_MODEL,
-        "suggestions": list(_SUGGESTIONS) if sample else [],
+        "suggestions": _suggestions(settings),
         "widget_origins": settings.widget_origins,
         "files": {"most": MAX_FILES, "bytes": MAX_FILE},
     }

@@ -75,6 +75,8 @@ def banner(threadline: Threadline, url: str, token: str | None) -> str:
     if email := threadline.email:
         door = f", taken in at port {email.door.port}" if email.door else ""
         lines += [f"  Mail        {email.addresses.address}{door}"]
+    if slack := threadline.slack:
+        lines += [f"  Slack       {'Socket Mode' if threadline.settings.slack_app_token else slack.door.path}"]
     if token:
         lines += [
             f"  Operator    {OWNER}; token {token}",

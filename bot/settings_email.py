@@ -39,7 +39,7 @@ class EmailSettings(BaseSettings):
 
     @field_validator("email_proxies", "email_trusted_forwarders", "email_blocked", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split_addresses(cls, value: object) -> object:
         return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("email_address")

@@ -67,6 +67,9 @@ class Line(StrEnum):
     WAITING_LONG = "waiting_long"
     MAIL_FOOT = "mail_foot"
     MAIL_WROTE = "mail_wrote"
+    HELPFUL = "helpful"
+    UNHELPFUL = "unhelpful"
+    ASK_PERSON = "ask_person"
 
 
 def text(line: Line, language: str = "en", **values: str) -> str:

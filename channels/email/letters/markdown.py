@@ -1,19 +1,28 @@
 """Markdown as the two bodies of a mail: simple HTML with its styles inline, and plain text a person can read.
 
-Answers come from a model, operators and documents, and a mail client shows what it is given. So nothing is
-passed on as HTML, only http, https and mailto become links, a link says where it really goes, and no picture is
-fetched from anywhere: a picture is its description and a link. `render.compose` calls both functions.
+A mail client shows what it is given. So nothing is passed on as HTML, links are those that `channels.markdown` lets
+through, and no picture is fetched from anywhere: a picture is its description and a link. `render.compose` calls
+both functions.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from itertools import zip_longest
-from urllib.parse import unquote, urlsplit
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from channels.markdown import (
+    ADDRESS,
+    in_columns,
+    is_safe,
+    parse,
+    with_honest_labels,
+    without_punctuation,
+    words_and_address,
+)
+
+__all__ = ["is_safe", "to_html", "to_text"]
 
 _EDGE = "#8a9691"  # seen on white and on black: no other colour is set, so that a dark client stays dark
 _MONO = "font-family:Consolas,Menlo,'DejaVu Sans Mono',monospace;font-size:0.92em"
@@ -38,43 +47,8 @@ _PRE = f"{_MONO};margin:0 0 14px;padding:8px 10px;border:1px solid {_EDGE};white
 _DIRECTED = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "blockquote", "th", "td"})
 _PLAIN_TAGS = frozenset({"thead", "tbody", "tr", "strong", "em", "s"})
 
-_SPECIAL = re.compile(r"(?P<url>\bhttps?://[^\s<>\"'`\u00ab\u00bb]{1,2000})|\[(?P<cite>\d{1,3}(?:, ?\d{1,3}){0,9})\]")
-_MAILBOX = re.compile(r"mailto:[^\s@?&<>\"]+@[^\s@?&<>\"]+(?:\?[^\s<>\"]*)?", re.IGNORECASE)
-_HOST = re.compile(r"(?:https?://)?((?:[\w-]+\.)+[a-z]{2,24})(?:[/:?#]\S*)?", re.IGNORECASE)
+_SPECIAL = re.compile(rf"(?P<url>{ADDRESS})|\[(?P<cite>\d{{1,3}}(?:, ?\d{{1,3}}){{0,9}})\]")
 _WIDEST = 76  # characters; a wider table is written row by row
-
-
-class _Reader(MarkdownIt):
-    """CommonMark with tables, without HTML and without definitions of links elsewhere in the text.
-
-    `[1]: https://...` would give a citation's number another address.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("commonmark", {"html": False})
-        self.enable(["table", "strikethrough"])
-        self.disable(["reference", "html_block", "html_inline"])
-
-    def validateLink(self, url: str) -> bool:  # noqa: N802 (markdown-it-py's name)
-        return is_safe(url)
-
-
-_READER = _Reader()
-
-
-def is_safe(url: str) -> bool:
-    """Return whether `url` may become a link: http, https or mailto, and no user name before the host.
-
-    https://shop.example@evil.example looks like the shop.
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return False
-    if parts.scheme == "mailto":
-        return bool(_MAILBOX.fullmatch(url))
-    return parts.scheme in {"http", "https"} and bool(host) and "@" not in parts.netloc
 
 
 def to_html(text: str, sources: Mapping[int, str] | None = None) -> str:
@@ -82,13 +56,13 @@ def to_html(text: str, sources: Mapping[int, str] | None = None) -> str:
 
     `sources` are the numbers that may be cited: each `[n]` of them links to its address, if that is a safe one.
     """
-    return "".join(_html(_READER.parse(text), _Citations(sources or {})))
+    return "".join(_html(parse(text), _Citations(sources or {})))
 
 
 def to_text(text: str) -> str:
     """Return `text` for people without HTML: marks are gone, a link is 'words (address)', lines are not wrapped."""
     page = _Page()
-    tokens = iter(_READER.parse(text))
+    tokens = iter(parse(text))
     for token in tokens:
         if token.type == "table_open":
             page.block(_table(tokens))
@@ -143,7 +117,7 @@ def _tag(token: Token) -> str:
 
 def _inline_html(tokens: Sequence[Token], cites: _Citations) -> Iterator[str]:
     links = 0
-    rest = list(_with_honest_labels(tokens))
+    rest = list(with_honest_labels(tokens))
     for token in rest:
         match token.type:
             case "text" if links:
@@ -185,58 +159,25 @@ def _linked(text: str, cites: _Citations) -> str:
         if numbers := found["cite"]:
             out.append(cites.html(numbers))
             continue
-        url = _without_punctuation(found["url"])
+        url = without_punctuation(found["url"])
         out.append(_anchor(url, url) if is_safe(url) else escape(url))
         at = found.start() + len(url)
     return "".join((*out, escape(text[at:])))
 
 
-def _without_punctuation(url: str) -> str:
-    """Leave the punctuation of the sentence outside the link."""
-    end = len(url)
-    while url[end - 1] in ".,;:!?*_]}" or (url[end - 1] == ")" and "(" not in url[:end]):
-        end -= 1
-    return url[:end]
-
-
-def _with_honest_labels(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Yield `tokens`; where a link's words look like another address, the real one stands in their place."""
-    at = 0
-    while at < len(tokens):
-        token = tokens[at]
-        yield token
-        at += 1
-        if token.type != "link_open":
-            continue
-        end = next(place for place in range(at, len(tokens)) if tokens[place].type == "link_close")
-        inside = tokens[at:end]
-        href = str(token.attrs["href"])
-        if _misleads("".join(part.content for part in inside), href):
-            inside = [Token("text", "", 0, content=href)]
-        yield from inside
-        at = end
-
-
-def _misleads(label: str, href: str) -> bool:
-    seen = _HOST.fullmatch(label.strip())
-    if not seen:
-        return "://" in label and label.strip() != href
-    return seen[1].lower().removeprefix("www.") != (urlsplit(href).hostname or "").removeprefix("www.")
-
-
 def _inline_text(tokens: Sequence[Token]) -> str:
     out: list[str] = []
     link, start = "", 0
-    for token in _with_honest_labels(tokens):
+    for token in with_honest_labels(tokens):
         match token.type:
             case "link_open":
                 link, start = str(token.attrs["href"]), len(out)
             case "link_close":
-                out[start:] = [_words_and_address("".join(out[start:]), link)]
+                out[start:] = [words_and_address("".join(out[start:]), link)]
                 link = ""
             case "image":
                 address = "" if link else str(token.attrs.get("src", ""))
-                out.append(_words_and_address(token.content, address))
+                out.append(words_and_address(token.content, address))
             case "softbreak" | "hardbreak":
                 out.append("\n")
             case "s_open" | "s_close":
@@ -244,14 +185,6 @@ def _inline_text(tokens: Sequence[Token]) -> str:
             case _:
                 out.append(token.content)
     return "".join(out)
-
-
-def _words_and_address(words: str, url: str) -> str:
-    address = url.removeprefix("mailto:")
-    same = {address, unquote(address), address.rstrip("/")}
-    if not address or words.strip() in same:
-        return words or address
-    return f"{words} ({address})" if words.strip() else address
 
 
 @dataclass(slots=True)
@@ -339,11 +272,7 @@ def _table(tokens: Iterator[Token]) -> list[str]:
             rows.append([])
         elif token.type == "inline":
             rows[-1].append(_inline_text(token.children or ()).replace("\n", " "))
-    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
-    if sum(widths) + 3 * len(widths) - 3 > _WIDEST:
-        return _row_by_row(rows)
-    lines = [" | ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return [lines[0], "-+-".join("-" * width for width in widths), *lines[1:]]
+    return in_columns(rows, _WIDEST) or _row_by_row(rows)
 
 
 def _row_by_row(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,0 +1,343 @@
+"""Slack as a channel: parts go out as posts in the customer's thread. Called by `bot.sending` and by runs that speak.
+
+An answer streams where Slack lets it. What was streamed so far is in the stream's own name ('C1:ts:120:9f3a...',
+so many characters, and which), so that any replica may go on with it; if that fails, the words come whole at the end.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from channels.base import Content, Sent
+from channels.slack import render
+from channels.slack.api import Api, SaidNo
+from channels.slack.names import CHANNEL, Place, Posted, platform_id, posted
+from channels.slack.rich import streamed
+from core import wording
+from core.delivery import DeliveryState, Part
+from core.errors import PermanentError, TemporaryError, ThreadlineError
+from core.messages import Message
+from core.store.files import MAX_FILE
+from core.thread import OwnerKind, Thread
+from core.wording import Line
+
+log = structlog.get_logger()
+
+_LONGEST_STREAM = 9_000  # characters; a longer answer comes in several posts
+_LONGEST_PIECE = 12_000  # characters of markdown_text that Slack takes at once; entities make words longer
+_BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_arguments"})
+_GONE = frozenset({"message_not_found", "thread_not_found"})
+_LONGEST_PAUSE = 30.0  # seconds
+_AGAIN = 5  # times that a later post of the same message is tried
+_LOOKED = 300.0  # seconds before a message was written from which on it is looked for: clocks differ
+_PAGES = 5
+_KIND = "threadline_message"
+
+
+class SlackChannel:
+    """A workspace as a channel. Slack drops no copies, so nothing is sent twice without knowing."""
+
+    name = CHANNEL
+    deduplicates = False
+    live = True
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def send(self, part: Part) -> Sent:
+        """Post the message, or end the stream that showed it. Raises as `Channel.send`."""
+        message, thread = _message(part), _thread(part)
+        posts = _posts(message, thread)
+        where = Place.parse(thread.key.conversation)
+        stream = _Stream.parse(part.platform_id)
+        if stream:
+            return await self._end(stream, message, thread, posts)
+        return await self._post_all(where, message, posts)
+
+    async def _post_all(self, where: Place, message: Message, posts: list[render.Post]) -> Sent:
+        if not posts:
+            return Sent()
+        first = await self._post(where, message, posts, 0)
+        return await self._post_rest(where, message, posts, first, 1)
+
+    async def _post_rest(
+        self, where: Place, message: Message, posts: list[render.Post], sent: list[Posted], first: int
+    ) -> Sent:
+        """Post those from `first` on: nothing of it is repeated, and what is missing is said."""
+        for number in range(first, len(posts)):
+            try:
+                sent = [*sent, *await self._patiently(where, message, posts, number)]
+            except Exception as error:  # the edge to a platform: the first posts stand, whatever it was
+                log.exception("slack_message_cut", message=message.id)
+                missing = f"Only {number} of its {len(posts)} posts have surely arrived: {error}"
+                return Sent(DeliveryState.PARTIAL, platform_id=platform_id(sent), error=missing[:300])
+        return Sent(platform_id=platform_id(sent))
+
+    async def _patiently(self, where: Place, message: Message, posts: list[render.Post], number: int) -> list[Posted]:
+        for _ in range(_AGAIN):
+            try:
+                return await self._post(where, message, posts, number)
+            except TemporaryError as away:
+                await asyncio.sleep(min(away.retry_after or 1.0, _LONGEST_PAUSE))
+        return await self._post(where, message, posts, number)
+
+    async def _post(self, where: Place, message: Message, posts: list[render.Post], number: int) -> list[Posted]:
+        """Post one; where Slack refuses its blocks the words go out without them, in as many posts as they need."""
+        post, metadata = posts[number], _metadata(message, number, len(posts))
+        try:
+            return [await self._say(where, post.text, metadata, blocks=post.blocks)]
+        except SaidNo as no:
+            if no.code not in _BAD_BLOCKS or not post.blocks:
+                raise
+            log.exception("slack_blocks_refused", message=message.id)
+        return [await self._say(where, text, metadata) for text in render.plain(post)]
+
+    async def _say(self, where: Place, text: str, metadata: dict[str, Any], **blocks: Any) -> Posted:
+        answer = await self._api.call(
+            "chat.postMessage",
+            channel=where.channel,
+            text=text,
+            mrkdwn=False,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=metadata,
+            **blocks,
+            **({"thread_ts": where.root} if where.root else {}),
+        )
+        post = Posted(where.channel, str(answer["ts"]))
+        stands_in = (answer.get("message") or {}).get("thread_ts", where.root)
+        if where.root and stands_in != where.root:  # Slack posts an answer to a deleted message for all to read
+            await self._delete(post)
+            raise PermanentError("The message that this answers was deleted in Slack.")
+        return post
+
+    # Streams
+
+    async def stream(self, part: Part, text: str) -> str:
+        """Show `text` so far. Where Slack doesn't let it flow nothing is lost: the message comes whole at the end."""
+        thread = _thread(part)
+        where = Place.parse(thread.key.conversation)
+        stream = _Stream.parse(part.platform_id)
+        if not where.root or len(text) > _LONGEST_STREAM or (stream and not stream.is_start_of(text)):
+            return part.platform_id
+        try:
+            if stream is None:
+                return await self._start(where, thread, text)
+            post, more = stream.post, streamed(text, stream.length)[:_LONGEST_PIECE]
+            await self._api.call("chat.appendStream", channel=post.channel, ts=post.ts, markdown_text=more)
+            return str(stream.grown(text))
+        except Exception as error:  # the edge to a platform: an answer must not fail because it could not flow
+            away = isinstance(error, ThreadlineError)
+            log.warning("slack_stream_stopped", thread=thread.id, why=str(error), exc_info=not away)
+            return str(stream.broken()) if stream else ""
+
+    async def _start(self, where: Place, thread: Thread, text: str) -> str:
+        team, _, user = thread.customer.removeprefix(f"{CHANNEL}:").partition("/")
+        answer = await self._api.call(
+            "chat.startStream",
+            channel=where.channel,
+            thread_ts=where.root,
+            recipient_team_id=team,
+            recipient_user_id=user,
+            markdown_text=streamed(text),
+        )
+        return str(_Stream.of(Posted(where.channel, str(answer["ts"])), text))
+
+    async def cut_off(self, part: Part) -> None:
+        """End the stream; it may have ended already. Raises as `Channel.send`."""
+        stream = _Stream.parse(part.platform_id)
+        if stream is None:
+            return
+        try:
+            await self._api.call("chat.stopStream", channel=stream.post.channel, ts=stream.post.ts)
+        except SaidNo as ended:
+            log.info("slack_stream_had_ended", why=str(ended))
+
+    async def _end(self, stream: "_Stream", message: Message, thread: Thread, posts: list[render.Post]) -> Sent:
+        """End the stream with what is missing; where the words changed meanwhile, they are put in its place."""
+        post = stream.post
+        fits = stream.is_start_of(message.text) and len(message.text) <= _LONGEST_STREAM
+        rest = streamed(message.text, stream.length) if fits else ""
+        arguments: dict[str, Any] = {"channel": post.channel, "ts": post.ts, "metadata": _metadata(message, 0, 1)}
+        if rest:
+            arguments["markdown_text"] = rest
+        if fits and (
+            blocks := render.closing(message, thread.language, labels=_labels(thread.language), offers=_offers(thread))
+        ):
+            arguments["blocks"] = blocks
+        try:
+            await self._api.call("chat.stopStream", **arguments)
+        except SaidNo as ended:
+            if ended.code == "stopped_by_user":
+                return Sent(DeliveryState.PARTIAL, platform_id=str(post), error="The customer stopped the answer.")
+            log.info("slack_stream_had_ended", why=str(ended))
+            fits = False
+        if fits:
+            return Sent(platform_id=str(post))
+        if not posts:
+            return Sent(platform_id=str(post))
+        await self._update(post, message, posts, 0)
+        return await self._post_rest(Place.parse(thread.key.conversation), message, posts, [post], 1)
+
+    async def _update(self, post: Posted, message: Message, posts: list[render.Post], number: int) -> None:
+        """Change a post in its place; where Slack refuses the blocks, as many words as such a post can hold."""
+        new = posts[number]
+        arguments = {
+            "channel": post.channel,
+            "ts": post.ts,
+            "mrkdwn": False,
+            "metadata": _metadata(message, number, len(posts)),
+        }
+        try:
+            await self._api.call("chat.update", text=new.text, blocks=new.blocks, **arguments)
+        except SaidNo as no:
+            if no.code not in _BAD_BLOCKS:
+                raise
+            log.exception("slack_blocks_refused", message=message.id)
+            await self._api.call("chat.update", text=render.plain(new)[0], blocks=[], **arguments)
+
+    # Changes, files, what became of it
+
+    async def edit(self, part: Part) -> Sent:
+        """Bring the posts in line with the message; those of a withdrawn one are deleted. Raises as `Channel.send`."""
+        message, thread = _message(part), _thread(part)
+        old = posted(part.platform_id)
+        new = [] if message.withdrawn else _posts(message, thread)
+        for number, post in enumerate(old[: len(new)]):
+            await self._update(post, message, new, number)
+        for post in old[len(new) :]:
+            await self._delete(post)
+        return await self._post_rest(Place.parse(thread.key.conversation), message, new, old[: len(new)], len(old))
+
+    async def _delete(self, post: Posted) -> None:
+        try:
+            await self._api.call("chat.delete", channel=post.channel, ts=post.ts)
+        except SaidNo as no:
+            if no.code not in _GONE:
+                raise
+
+    async def send_file(self, part: Part, content: Content) -> Sent:
+        """Put the file into the thread. Raises as `Channel.send`."""
+        if part.file is None:
+            raise PermanentError("There is no file.")
+        where, body = Place.parse(_thread(part).key.conversation), await content()
+        if not body:
+            return Sent(DeliveryState.REFUSED, error="Slack takes no empty file.")
+        return Sent(platform_id=await self._api.upload(where.channel, where.root, part.file.name, body))
+
+    async def fetch(self, origin: Mapping[str, object]) -> bytes:
+        """Return the bytes of a file that Slack keeps. Raises `TemporaryError`, `PermanentError`."""
+        url, size = str(origin.get("url") or ""), origin.get("size")
+        if not url:  # shared from another organisation: Slack tells more only when asked
+            found = (await self._api.call("files.info", file=str(origin.get("id")))).get("file") or {}
+            url, size = str(found.get("url_private_download") or found.get("url_private") or ""), found.get("size")
+        if not url:
+            raise PermanentError("Slack does not say where this file is kept.")
+        return await self._api.fetch(url, size if isinstance(size, int) else 0, MAX_FILE)
+
+    async def look_up(self, part: Part) -> DeliveryState:
+        """Read the thread back: every post of ours carries its message's id. Raises as `Channel.send`."""
+        message, where = _message(part), Place.parse(_thread(part).key.conversation)
+        found: set[int] = set()
+        cursor, among = "", 1
+        for _ in range(_PAGES):
+            try:
+                page = await self._page(where, message.at - _LOOKED, cursor)
+            except SaidNo as no:
+                log.info("slack_history_closed", why=str(no))
+                return DeliveryState.UNKNOWN
+            for payload in _payloads(page):
+                if payload.get("message") == message.id:
+                    among = int(payload.get("of") or 1)
+                    found.add(int(payload.get("n") or 0))
+            if len(found) >= among:
+                return DeliveryState.DELIVERED
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return DeliveryState.UNKNOWN if found else DeliveryState.FAILED
+        return DeliveryState.UNKNOWN
+
+    async def _page(self, where: Place, since: float, cursor: str) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"channel": where.channel, "oldest": f"{since:.6f}", "include_all_metadata": True}
+        if cursor:
+            arguments["cursor"] = cursor
+        if where.root:
+            return await self._api.call("conversations.replies", ts=where.root, limit=200, **arguments)
+        return await self._api.call("conversations.history", limit=200, **arguments)
+
+
+class _Stream:
+    """A stream's name: its post, how many characters it shows, and a check of which."""
+
+    def __init__(self, post: Posted, length: int, check: str) -> None:
+        self.post = post
+        self.length = length
+        self._check = check
+
+    @classmethod
+    def of(cls, post: Posted, text: str) -> "_Stream":
+        return cls(post, len(text), _check(text))
+
+    @classmethod
+    def parse(cls, text: str) -> "_Stream | None":
+        """Read a stream's name; None for that of a message, or none."""
+        parts = text.split(":")
+        if len(parts) != 4 or not parts[2].isdecimal():
+            return None
+        return cls(Posted(parts[0], parts[1]), int(parts[2]), parts[3])
+
+    def __str__(self) -> str:
+        return f"{self.post}:{self.length}:{self._check}"
+
+    def is_start_of(self, text: str) -> bool:
+        return len(text) >= self.length and _check(text[: self.length]) == self._check
+
+    def grown(self, text: str) -> "_Stream":
+        return self.of(self.post, text)
+
+    def broken(self) -> "_Stream":
+        """Return the name of this stream when nobody knows how much of it is shown: its words are put in anew."""
+        return _Stream(self.post, self.length, "broken")
+
+
+def _check(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _posts(message: Message, thread: Thread) -> list[render.Post]:
+    return render.posts(message, language=thread.language, labels=_labels(thread.language), offers=_offers(thread))
+
+
+def _labels(language: str) -> render.Labels:
+    lines = (Line.HELPFUL, Line.UNHELPFUL, Line.ASK_PERSON)
+    return render.Labels(*(wording.text(line, language) for line in lines))
+
+
+def _offers(thread: Thread) -> bool:
+    """Whether a person can still be called: nobody has the conversation yet."""
+    return thread.owner.kind is OwnerKind.BOT
+
+
+def _metadata(message: Message, number: int, among: int) -> dict[str, Any]:
+    """What says which message a post is of; every app in the workspace can read it."""
+    return {"event_type": _KIND, "event_payload": {"message": message.id, "n": number, "of": among}}
+
+
+def _payloads(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = (one.get("metadata") or {} for one in page.get("messages") or ())
+    return [one.get("event_payload") or {} for one in found if one.get("event_type") == _KIND]
+
+
+def _message(part: Part) -> Message:
+    if part.message is None:
+        raise PermanentError("There is nothing to send.")
+    return part.message
+
+
+def _thread(part: Part) -> Thread:
+    if part.thread is None:
+        raise PermanentError("There is nobody to send to.")
+    return part.thread

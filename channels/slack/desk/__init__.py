@@ -1,0 +1,1 @@
+"""A Slack channel as a desk."""

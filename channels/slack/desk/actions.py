@@ -1,0 +1,377 @@
+"""What operators do in Slack, handed to the inbox: lines in a case's thread, presses, forms, and /support.
+
+Called by `channel`. Each handler returns once what was done is stored, or is known to come to nothing; what is told to
+the operator in private, and forms, come after that. A copy of an event carries the id of the first.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from channels.slack import parse as slack_parse
+from channels.slack import words
+from channels.slack.desk import parse, views
+from channels.slack.desk.home import Overview
+from channels.slack.desk.operators import Operators
+from channels.slack.desk.posting import Poster, about
+from channels.slack.names import Posted
+from core import desk as rules
+from core.case import Case
+from core.desk import Operator
+from core.errors import PermanentError, TemporaryError, ThreadlineError
+from core.events import OperatorDid
+from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
+from core.messages import Author, DeskAction, DeskEvent, Message
+from core.store.files import MAX_FILE, Files
+from core.store.inbox import Clock, Inbox
+from core.store.receipts import DONE, REFUSED, Receipt
+from core.store.store import Store
+from core.thread import Owner, OwnerKind
+
+log = structlog.get_logger()
+
+JSON = Mapping[str, Any]
+
+_TOLD = 10.0  # seconds that an action may take before its answer
+_AT_ONCE = 2.0  # seconds for the answer to a command: Slack waits for three
+_STILL_COMES = 900.0  # seconds in which Slack may still bring a line that it could not bring before
+_MOST_OTHERS = 1_000
+
+NO_CASE = "This case is not here any more."
+TOO_LARGE = "{name} is larger than {most} MB, so nothing of this line was kept or sent."
+NEVER_READ = "The line you changed was never read here, so nothing was changed at the customer's. Write it again."
+NOTE_CHANGED = "Changed here only: in the transcript, your note keeps its first words."
+NOTE_DELETED = "Deleted here only: in the transcript, your note stays."
+NO_NOTE_OF_IT = (
+    "This line is with the customer already, so it can't become a note: nothing was changed there. Delete it."
+)
+CARD_DELETED = (
+    "The first message of this thread was deleted, so nothing written here goes anywhere. If it was a case, its card "
+    "is posted again: go on there. /support shows it."
+)
+LATER = "It is kept, and will be done in a moment."
+NOT_OPENED = "Slack did not open the form. Press the button again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """A thread that is a case's."""
+
+    case: CaseId
+
+
+class Actions:
+    """What operators of one desk channel do."""
+
+    def __init__(
+        self,
+        desk: str,
+        store: Store,
+        files: Files,
+        inbox: Inbox,
+        poster: Poster,
+        operators: Operators,
+        overview: Overview,
+        team: Callable[[], str],
+        clock: Clock,
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._files = files
+        self._inbox = inbox
+        self._poster = poster
+        self._operators = operators
+        self._overview = overview
+        self._team = team
+        self._clock = clock
+        self._others: OrderedDict[str, str] = OrderedDict()  # threads that are no case's: what their writers are told
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Wait for what was begun after an event was taken."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("operator_not_answered", desk=self._desk, exc_info=error)
+
+    def _say(self, user: str, text: str, root: str = "") -> None:
+        self._later(self._poster.whisper(user, text, root))
+
+    # Lines in a case's thread
+
+    async def message(self, event: JSON) -> None:
+        """Take a message event of the desk's channel; what is written outside of cases' threads is nobody's business.
+
+        Raises LookupError for a change of a line that Slack may still bring.
+        """
+        happened = slack_parse.event({"event": event}, slack_parse.Me(self._team(), ""))
+        if not isinstance(happened, slack_parse.Said | slack_parse.Changed):
+            return
+        if happened.place.channel != self._poster.channel:
+            return
+        root = happened.place.root
+        own = happened.ts if isinstance(happened, slack_parse.Said) else Posted.parse(happened.of).ts
+        if root == own:
+            return
+        case = await self._case_of(root)
+        if isinstance(case, str):
+            if case:
+                self._say(happened.user, case, root)
+            return
+        team = happened.team if isinstance(happened, slack_parse.Said) else _team_of(event)
+        operator = await self._operators.find(happened.user, team)
+        if isinstance(operator, str):
+            self._say(happened.user, operator, root)
+        elif isinstance(happened, slack_parse.Said):
+            await self._line(case.case, operator, happened, event)
+        else:
+            await self._change(case.case, operator, happened, event)
+
+    async def _case_of(self, root: str) -> "_Thread | str":
+        """Return the case whose thread this is; or what is told to its writers, mostly nothing.
+
+        A card that was posted but not written down yet says itself which case it is.
+        """
+        card = str(Posted(self._poster.channel, root))
+        known = await self._store.cases.with_card(self._desk, card)
+        if known:
+            return _Thread(known)
+        if root in self._others:
+            return self._others[root]
+        found = await self._poster.thread(root, most=1)
+        me = await self._poster.me()
+        if found and not me:
+            raise TemporaryError("Slack does not say who the app is.", retry_after=5)
+        case = str(about(found[0], me).get("case") or "") if found else ""
+        if case:
+            return _Thread(CaseId(case))
+        deleted = bool(found) and found[0].get("subtype") == "tombstone"
+        self._others[root] = CARD_DELETED if deleted else ""
+        if len(self._others) > _MOST_OTHERS:
+            self._others.popitem(last=False)
+        return self._others[root]
+
+    async def _line(self, case: CaseId, operator: Operator, said: slack_parse.Said, event: JSON) -> None:
+        text = await self._words(said.text, event)
+        known = await self._store.receipts.message_of(ThreadKey("desk", case, ""), said.event)
+        try:
+            files = () if known else await self._expect(said.files)
+        except PermanentError as no:
+            self._say(said.user, str(no), said.place.root)
+            return
+        done = DeskEvent(
+            case,
+            said.event,
+            operator.id,
+            operator.name,
+            DeskAction.WRITE,
+            text,
+            files=files,
+            desk=self._desk,
+            raw=dict(event),
+        )
+        await self._enter(done, said.user, said.place.root)
+
+    async def _words(self, text: str, event: JSON) -> str:
+        names = await self._operators.names(words.mentioned(text))
+        return words.with_pictures(words.read(text, names=names), words.pictures(event))
+
+    async def _expect(self, files: tuple[slack_parse.RemoteFile, ...]) -> tuple[FileId, ...]:
+        """Take note of a line's files, which are fetched when they go out. Raises `PermanentError` for the writer."""
+        for file in files:
+            if file.size > MAX_FILE:
+                raise PermanentError(TOO_LARGE.format(name=file.name, most=MAX_FILE // 1024 // 1024))
+        now = self._clock()
+        return tuple([(await self._files.expect(f.name, f.type, f.size, f.origin, now)).id for f in files])
+
+    async def _change(self, case: CaseId, operator: Operator, changed: slack_parse.Changed, event: JSON) -> None:
+        user, root = changed.user, changed.place.root
+        message = await self._store.receipts.message_of(ThreadKey("desk", case, ""), changed.of)
+        if message is None:
+            if self._clock() - float(Posted.parse(changed.of).ts) < _STILL_COMES:
+                raise LookupError(f"no line {changed.of}")
+            self._say(user, NEVER_READ, root)
+            return
+        text = None if changed.text is None else await self._words(changed.text, event.get("message") or {})
+        about_it = await self._said(case, message)
+        if about_it and about_it.author is Author.NOTE:
+            self._say(user, NOTE_DELETED if text is None else NOTE_CHANGED, root)
+        elif text is not None and _stays_inside(text, operator.id):
+            self._say(user, NO_NOTE_OF_IT, root)
+        else:
+            action = DeskAction.WITHDRAW if text is None else DeskAction.EDIT
+            done = DeskEvent(
+                case,
+                changed.event,
+                operator.id,
+                operator.name,
+                action,
+                text or "",
+                message=message,
+                desk=self._desk,
+                raw=dict(event),
+            )
+            await self._enter(done, user, root)
+
+    async def _said(self, case: CaseId, message: MessageId) -> Message | None:
+        said = await self._store.cases.messages(await self._store.cases.get(case))
+        return next((one for one in said if one.id == message), None)
+
+    # Presses and forms
+
+    async def pressed(self, body: JSON) -> None:
+        """Take a press of a button or a choice in a menu. Raises ValueError for what Slack would not send."""
+        asked, press = parse.asked(body), slack_parse.pressed(body, slack_parse.Me(self._team(), ""))
+        if asked is None or press is None:
+            return
+        root = press.place.root if press.place.root != press.ts else ""
+        operator = await self._operators.find_here(press.user, press.team)
+        if isinstance(operator, str):
+            self._say(press.user, operator, root)
+        elif asked.action is None:
+            self._later(self._open(asked, operator, press, root))
+        else:
+            event = DeskEvent(
+                asked.case,
+                press.event,
+                operator.id,
+                operator.name,
+                asked.action,
+                outcome=asked.outcome,
+                message=asked.message,
+                desk="",  # a line that is withdrawn by a button is the app's own, and has to show it
+            )
+            await self._enter(event, press.user, root)
+
+    async def _open(self, asked: parse.Asked, operator: Operator, press: slack_parse.Pressed, root: str) -> None:
+        try:
+            case = await self._store.cases.get(asked.case)
+            view = await self._form(asked, case, operator, press.user, root)
+            await self._poster.open(press.trigger, view)
+        except LookupError:
+            await self._poster.whisper(press.user, NO_CASE, root)
+        except ThreadlineError as no:
+            log.warning("slack_form_not_opened", form=asked.form, why=str(no))
+            await self._poster.whisper(press.user, NOT_OPENED, root)
+
+    async def _form(self, asked: parse.Asked, case: Case, operator: Operator, user: str, root: str) -> dict[str, Any]:
+        form = parse.About(case.id, root, asked.message)
+        match asked.form:
+            case "suggestion":
+                return views.suggestion(case, form, _refused(case, operator))
+            case "hint":
+                return views.hint(form)
+            case "note":
+                return views.note(form)
+            case "correct":
+                said = await self._said(case.id, asked.message) if asked.message else None
+                return views.correct(form, said.text if said else "")
+            case _:
+                return views.assign(form, user, await self._elsewhere())
+
+    async def _elsewhere(self) -> dict[OperatorId, str]:
+        """Return the operators who have no account in this workspace."""
+        accounts = await self._store.credentials.accounts()
+        names = await self._store.cases.operator_names(active=True)
+        here = f"slack:{self._team()}/"
+        return {
+            id_: name for id_, name in names.items() if not any(one.startswith(here) for one in accounts.get(id_, ()))
+        }
+
+    async def filled(self, body: JSON) -> None:
+        """Take a form that was sent. Raises ValueError, KeyError for what Slack would not send."""
+        form = parse.filled(body)
+        if form is None:
+            return
+        operator = await self._operators.find_here(form.sender, form.team)
+        if isinstance(operator, str):
+            self._say(form.sender, operator, form.about.root)
+            return
+        event = DeskEvent(
+            form.about.case,
+            form.event,
+            operator.id,
+            operator.name,
+            form.action,
+            form.text,
+            to=await self._whom(form),
+            message=form.about.message,
+            desk="",  # as above: what is written in a form stands nowhere here yet
+        )
+        await self._enter(event, form.sender, form.about.root)
+
+    async def _whom(self, form: parse.Filled) -> OperatorId | None:
+        """Return whom a case is for; a colleague who never did anything here becomes an operator now."""
+        if form.operator or not form.user:
+            return form.operator
+        found = await self._operators.find_here(form.user)
+        return None if isinstance(found, str) else found.id
+
+    # /support
+
+    async def command(self, body: JSON) -> dict[str, Any]:
+        """Return the answer to a command, for the one who typed it."""
+        user, team = str(body["user_id"]), str(body.get("team_id") or "")
+        operator = await self._operators.find_here(user, team)
+        if isinstance(operator, str):
+            return {"text": operator}
+        asked = parse.command(str(body.get("text") or ""))
+        if asked.word != "claim" or asked.number is None:
+            return await self._overview.answer(asked, operator)
+        try:
+            case = await self._store.cases.numbered(asked.number)
+        except LookupError:
+            return {"text": f"There is no case {asked.number}."}
+        event_id = f"command:{body.get('trigger_id') or ''}:{user}"
+        event = DeskEvent(case.id, event_id, operator.id, operator.name, DeskAction.CLAIM, desk=self._desk)
+        told = await self._inbox.told(event, await self._inbox.accept(event), _AT_ONCE)
+        if told.state == REFUSED:
+            return {"text": told.result}
+        if told.state != DONE:
+            return {"text": LATER}
+        return await self._overview.answer(replace(asked, word="search", rest=""), operator)
+
+    # Into the inbox
+
+    async def _enter(self, event: DeskEvent, user: str, root: str) -> None:
+        try:
+            receipt = await self._inbox.accept(event)
+        except LookupError:
+            self._say(user, NO_CASE, root)
+            return
+        self._later(self._tell(event, receipt, user, root))
+
+    async def _tell(self, event: DeskEvent, receipt: Receipt, user: str, root: str) -> None:
+        told = await self._inbox.told(event, receipt, _TOLD)
+        if told.result and told.state in {DONE, REFUSED}:
+            await self._poster.whisper(user, told.result, root)
+
+
+def _team_of(event: JSON) -> str:
+    """Return the workspace of who changed a message, '' if it is our own."""
+    message = event.get("message") or event.get("previous_message") or {}
+    return str(message.get("user_team") or message.get("source_team") or "")
+
+
+def _stays_inside(text: str, operator: OperatorId) -> bool:
+    """Whether its writer means a line to be for colleagues only."""
+    holder = Owner(OwnerKind.OPERATOR, operator)
+    return rules.read_line(text, holder, is_open=True, operator=operator).action is DeskAction.NOTE
+
+
+def _refused(case: Case, operator: Operator) -> str:
+    """Return why this operator can't reply to the customer now, '' if they can."""
+    reply = OperatorDid(case.id, operator.id, operator.name, DeskAction.REPLY, "a reply")
+    return rules.refusal(reply, case.thread.owner, is_open=case.is_open) or ""
