@@ -223,10 +223,12 @@ class DeskContract(_DeskContract):
         assert "Delivery" in await _card_text(ada, case)
 
     async def test_the_conversation_so_far_can_be_read(self, ada: OperatorHand, kim: Customer, case: CaseId) -> None:
-        texts = [line.text for line in await ada.lines(case)]
-        assert _QUESTION in texts
-        assert _PERSON in texts
-        assert kim.reads(Author.BOT)[0] in texts
+        said = {_QUESTION, _PERSON, kim.reads(Author.BOT)[0]}
+
+        async def all_there() -> bool:
+            return said <= {line.text for line in await ada.lines(case)}
+
+        assert await until(all_there)
 
     async def test_the_customer_is_told_once(self, kim: Customer, case: CaseId) -> None:
         assert kim.reads(Author.SYSTEM) == [wording.text(Line.HANDED_OFF_ASKED)]
