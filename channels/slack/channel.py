@@ -15,7 +15,7 @@ from channels.base import Content, Sent
 from channels.slack import render
 from channels.slack.api import Api, SaidNo
 from channels.slack.names import CHANNEL, Place, Posted, platform_id, posted
-from channels.slack.rich import streamed
+from channels.slack.streamed import streamed
 from core import wording
 from core.delivery import DeliveryState, Part
 from core.errors import PermanentError, TemporaryError, ThreadlineError

@@ -44,7 +44,6 @@ T = TypeVar("T")
 PATH = "/slack/events"
 _WANTS_A_PERSON = "I would like to talk to a person."
 _LOOKING = "is looking it up…"
-_TURN = 120.0  # seconds that a status stands at most; Slack takes it away after two minutes
 _SETTLED = 10.0
 _STILL_COMES = 900.0  # seconds in which Slack may still bring a message that it could not bring before
 _PAUSES = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds between tries to reach Slack at the start
@@ -242,7 +241,7 @@ class SlackDoor:
         files = await self._expect(said)
         if not files:
             text = parse.greeting(text)
-        receipt = await self._inbox.accept(
+        await self._inbox.accept(
             InboundMessage(
                 key,
                 said.event,
@@ -257,7 +256,7 @@ class SlackDoor:
             )
         )
         if thread is None or thread.owner.kind is OwnerKind.BOT:
-            self._later(self._status(said.place, receipt))
+            self._later(self._status(said.place))
 
     async def _words(self, text: str, written: Mapping[str, Any]) -> str:
         """Return what the event `written` says as `text`, as people read it."""
@@ -310,16 +309,13 @@ class SlackDoor:
                 raise  # it came before what it changes: Slack brings both again
             log.debug("slack_change_of_unknown", of=changed.of)
 
-    async def _status(self, place: Place, receipt: Receipt) -> None:
-        """Show that somebody is at it until there is an answer; Slack itself takes it away when we post."""
+    async def _status(self, place: Place) -> None:
+        """Show that somebody is at it; Slack takes that away when we post, or after two minutes."""
         if not place.root:
             return
         where = {"channel_id": place.channel, "thread_ts": place.root}
         try:
             await self._api.call("assistant.threads.setStatus", status=_LOOKING, **where)
-            replies = await self._inbox.replies(receipt, _TURN)
-            if not replies:
-                await self._api.call("assistant.threads.setStatus", status="", **where)
         except ThreadlineError as no:
             log.info("slack_status_not_shown", why=str(no))
 
@@ -366,7 +362,8 @@ class SlackDoor:
             wish = InboundMessage(
                 key, press.event, person(press.team, press.user), _WANTS_A_PERSON, profile.name, verified=True, raw=body
             )
-            self._later(self._status(press.place, await self._inbox.accept(wish)))
+            await self._inbox.accept(wish)
+            self._later(self._status(press.place))
             return
         rating = parse.rating(press, self._known())
         if rating is None:

@@ -8,6 +8,7 @@ from typing import Any
 _TOKEN = re.compile(r"<([^<>\n]{1,4000})>")
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _CODES = re.compile(r"(?:10|[0-9a-f])?[0-9a-f]{2,4}(?:-(?:10|[0-9a-f])?[0-9a-f]{2,4}){0,15}")
+_HALF = re.compile(r"[\ud800-\udfff]")
 _DEEPEST = 8
 _SPECIAL = {"!here": "@here", "!channel": "@channel", "!everyone": "@everyone"}
 
@@ -59,7 +60,8 @@ def pictures(event: Mapping[str, Any]) -> dict[str, str]:
             tone = element.get("skin_tone")
             name = f":{element.get('name')}:" + (f":skin-tone-{tone}:" if tone else "")
             signs = "".join(chr(int(part, 16)) for part in code.split("-"))
-            found[name] = signs.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            if not _HALF.search(signs):
+                found[name] = signs
     return found
 
 

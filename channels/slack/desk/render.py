@@ -437,7 +437,7 @@ def digest(text: str) -> Post:
     """Return the day's figures."""
     return Post(
         _flat(f"The desk today\n{text}"),
-        [header("The desk today"), rich(section(words(text))), context("All open cases: /support")],
+        [header("The desk today"), rich(section(words(shortened(text, _PIECE)))), context("All open cases: /support")],
     )
 
 

@@ -25,9 +25,9 @@ from channels.slack.rich import (
     reach,
     short_elements,
     shortened,
-    streamed,
     words,
 )
+from channels.slack.streamed import streamed
 
 # What Slack takes, by docs.slack.dev/reference/block-kit (blocks and their elements, composition objects)
 
