@@ -47,14 +47,16 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
     else:
         fix = "Set EMAIL_ADDRESS with EMAIL_LISTEN or EMAIL_IMAP_URL, and EMAIL_SMTP_URL; see docs/email.md."
         yield Check("email", "off", "no support address", fix)
-    for name, variables in _CHANNELS.items():
-        yield Check(name, "off", "not part of this version yet", f"Later: {variables}")
+    if settings.slack_bot_token:
+        from bot.doctor_slack import examine_slack
 
-
-_CHANNELS = {
-    "slack": "SLACK_BOT_TOKEN with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET",
-    "teams": "TEAMS_APP_ID, TEAMS_APP_PASSWORD, TEAMS_TENANTS",
-}
+        async for check in examine_slack(settings):
+            yield check
+    else:
+        fix = "Set SLACK_BOT_TOKEN with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET; see docs/slack.md."
+        yield Check("slack", "off", "no token", fix)
+    later = "Later: TEAMS_APP_ID, TEAMS_APP_PASSWORD, TEAMS_TENANTS"
+    yield Check("teams", "off", "not part of this version yet", later)
 
 
 def _port(settings: Settings, home: Home) -> Check:
@@ -153,9 +155,10 @@ async def _model(settings: Settings) -> Check:
 
 
 def _desk(settings: Settings) -> Check:
-    """The desks that are named must be there; so far the web desk and mailboxes are."""
+    """The desks that are named must be there; so far the web desk, mailboxes and Slack channels are."""
     named = [desk for desk in (settings.desk, settings.second_desk) if desk not in {"", WEB_DESK}]
-    missing = [desk for desk in named if not (desk.startswith("email:") and settings.email_address)]
+    there = {"email": settings.email_address, "slack": settings.slack_bot_token}
+    missing = [desk for desk in named if not there.get(desk.partition(":")[0])]
     if missing:
         return Check("desk", "broken", f"{', '.join(missing)} is not set up here", "Set DESK=web until it is.")
     return Check("desk", "ok", ", ".join(["the web desk", *named]))

@@ -47,6 +47,17 @@ class Case:
     survey: Rating | None = None
     reminders: int = 0
 
+    @property
+    def why(self) -> str:
+        """Why it was handed over, in a sentence or two."""
+        reason, detail = self.reason.sentence, self.result.detail
+        return reason if detail in ("", reason) else f"{reason} {detail}"
+
+    @property
+    def sources(self) -> list[str]:
+        """What the assistant found, each document once: 'Title (source)'."""
+        return list(dict.fromkeys(f"{p.title} ({p.source})" for p in self.result.grounding.passages))
+
     def overdue(self, now: float, policy: Policy) -> Overdue | None:
         """Return what the case has waited for too long, counted in the desk's hours."""
         if not self.is_open:

@@ -150,7 +150,8 @@ class SlackDoor:
 
     def _make_app(self, me: Me) -> AsyncApp:
         token = self._bot_token
-        logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # it warns of what is meant here
+        quiet = logging.getLogger("threadline.slack")
+        quiet.setLevel(logging.ERROR)  # Bolt warns of what is meant here
 
         async def authorize() -> AuthorizeResult:
             """Say who we are without asking Slack at each event, which must not be lost because Slack is slow."""
@@ -159,6 +160,7 @@ class SlackDoor:
             )
 
         app = AsyncApp(
+            logger=quiet,
             client=self._api.client,
             signing_secret=self._signing_secret or None,
             authorize=authorize,

@@ -53,14 +53,14 @@ def customer(case: Case) -> str:
 def card(case: Case, said: Sequence[Message]) -> str:
     """Return the case as it is handed to the desk, in Markdown."""
     thread = case.thread
-    about = [f"**Why:** {verbatim(f'{case.reason.sentence} {case.result.detail}')}"]
+    about = [f"**Why:** {verbatim(case.why)}"]
     if case.summary:
         about.append(f"**About:** {verbatim(case.summary)}")
     about.append(f"**Customer:** {verbatim(f'{customer(case)}, by {thread.key.channel}')}")
     if thread.trust:
         about.append(f"**Sender:** {verbatim(thread.trust)}")
     blocks = ["\n\n".join(about)]
-    if sources := [f"- {verbatim(f'{p.title} ({p.source})')}" for p in case.result.grounding.passages]:
+    if sources := [f"- {verbatim(source)}" for source in case.sources]:
         blocks.append("**What the assistant found:**\n\n" + "\n".join(sources))
     if steps := [f"- {verbatim(f'{step.step}: {step.detail}')}" for step in case.result.trace]:
         blocks.append("**Why this was handed over:**\n\n" + "\n".join(steps))

@@ -206,7 +206,7 @@ def _ours(text: str) -> str:
 
 
 def _why(case: Case) -> list[JSON]:
-    why = " ".join(filter(None, (case.reason.sentence, one_line(case.result.detail, 600))))
+    why = one_line(case.why, 600)
     told = [("Why", why), ("About", shortened(case.summary, 1_500)), ("Sender", shortened(case.thread.trust, 600))]
     lines = [(label, text) for label, text in told if text]
     last = len(lines) - 1
@@ -217,7 +217,7 @@ def _why(case: Case) -> list[JSON]:
 
 
 def _found(case: Case) -> list[JSON]:
-    sources = [one_line(f"{p.title} ({p.source})", 250) for p in case.result.grounding.passages]
+    sources = [one_line(source, 250) for source in case.sources]
     steps = [one_line(f"{step.step}: {step.detail}", 250) for step in case.result.trace]
     lists = (("What the assistant found", sources[:_MOST_SOURCES]), ("Why it was handed over", steps[:_MOST_STEPS]))
     return [rich(section(words(label, bold=True)), bullets(items)) for label, items in lists if items]
