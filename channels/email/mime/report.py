@@ -109,9 +109,10 @@ def written_by_server(fields: Fields, from_: Address, text: str) -> bool:
         return True
     path = fields.all("return-path")
     daemon = is_daemon(from_) or any(one.strip() in {"<>", ""} or is_daemon(one) for one in path)
+    if not daemon:
+        return False
     subject = fields.text("subject")
-    told = _FAILED.search(subject) or _DELAYED.search(subject) or _TOLD.search(_own_words(text)[:_MOST_TOLD])
-    return daemon and told is not None
+    return bool(_FAILED.search(subject) or _DELAYED.search(subject) or _TOLD.search(_own_words(text)[:_MOST_TOLD]))
 
 
 def _kind_of_report(fields: Fields) -> str:

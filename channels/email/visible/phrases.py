@@ -53,8 +53,9 @@ class Phrases:
 
 def plain(text: str) -> str:
     """Return `text` in small letters, without marks of direction and with single spaces, as the tables are written."""
-    if not text.isascii():
-        text = normalize("NFC", text)  # Apple's programs send letters and accents apart
+    if text.isascii():
+        return " ".join(text.split()).lower()
+    text = normalize("NFC", text)  # Apple's programs send letters and accents apart
     return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip().lower()
 
 
