@@ -62,12 +62,14 @@ async def _operator_list(settings: Settings, _options: argparse.Namespace) -> in
 
 
 async def _operator_link(settings: Settings, options: argparse.Namespace) -> int:
-    channel, _, name = options.account.partition(":")
+    channel, _, name = options.account.strip().partition(":")
     if not channel or not name:
         raise SetupError("Name the account with its channel, for example email:ada@example.com")
     async with AsyncExitStack() as stack:
         store, _ = await open_store(settings, stack)
-        operator = await store.credentials.link(options.name, f"{channel}:{name.strip().lower()}")
+        operator = await store.credentials.link(
+            options.name, f"{channel}:{name.lower() if channel == 'email' else name}"
+        )
         out.print(f"{operator.name} acts as {options.account} now.", markup=False)
     return 0
 

@@ -114,6 +114,14 @@ class Api:
             raise self._meaning(error, method, lane) from error
         return dict(answer.data)
 
+    async def scopes(self) -> frozenset[str]:
+        """Return what the bot's token may do: Slack says it beside each answer. Raises as `call`."""
+        try:
+            answer = await self.client.auth_test()
+        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+            raise self._meaning(error, "auth.test", "") from error
+        return frozenset(scope.strip() for scope in str(answer.headers.get("x-oauth-scopes", "")).split(","))
+
     async def upload(self, channel: str, root: str, name: str, content: bytes) -> str:
         """Put a file into a conversation and return Slack's id of it. Raises as `call` does."""
         place = await self.call("files.getUploadURLExternal", filename=name, length=len(content))

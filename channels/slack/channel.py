@@ -242,13 +242,16 @@ class SlackChannel:
         """Read the thread back: every post of ours carries its message's id. Raises as `Channel.send`."""
         message, where = _message(part), Place.parse(_thread(part).key.conversation)
         found: set[int] = set()
-        cursor, among = "", 1
+        cursor, among, withheld = "", 1, False  # posts of bots that don't say what they are may be ours
         for _ in range(_PAGES):
             try:
                 page = await self._page(where, message.at - _LOOKED, cursor)
             except SaidNo as no:
                 log.info("slack_history_closed", why=str(no))
                 return DeliveryState.UNKNOWN
+            withheld = withheld or any(
+                one.get("bot_id") and not one.get("metadata") for one in page.get("messages") or ()
+            )
             for payload in _payloads(page):
                 if payload.get("message") == message.id:
                     among = int(payload.get("of") or 1)
@@ -257,7 +260,7 @@ class SlackChannel:
                 return DeliveryState.DELIVERED
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
-                return DeliveryState.UNKNOWN if found else DeliveryState.FAILED
+                return DeliveryState.UNKNOWN if found or withheld else DeliveryState.FAILED
         return DeliveryState.UNKNOWN
 
     async def _page(self, where: Place, since: float, cursor: str) -> dict[str, Any]:
