@@ -79,12 +79,12 @@ class _Slack:
         except TimeoutError:
             raise TemporaryError("Slack gave no answer in time.") from None
 
-    async def scopes(self) -> set[str]:
+    async def scopes(self) -> frozenset[str]:
         """Return what the bot's token may do: Slack says it beside each answer. Raises `TemporaryError`."""
         try:
             async with asyncio.timeout_at(self._until):
                 return await self.api.scopes()
-        except TimeoutError:
+        except (ThreadlineError, TimeoutError):
             raise TemporaryError("Slack did not say what the app may do.") from None
 
     def trouble(self, name: str, error: ThreadlineError, fix: str) -> Check:
