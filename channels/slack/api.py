@@ -199,10 +199,10 @@ class Api:
             if found:
                 return found
         elif isinstance(error, aiohttp.ClientConnectorError):
-            return TemporaryError("Slack can't be reached.", retry_after=5)
+            return TemporaryError("Slack can't be reached.")
         if method in _CREATES:
             return error
-        return TemporaryError(f"Slack gave no proper answer ({type(error).__name__}).", retry_after=5)
+        return TemporaryError(f"Slack gave no proper answer ({type(error).__name__}).")
 
     def _answered(self, error: SlackApiError, method: str, lane: str) -> Exception | None:
         """Return what Slack's answer says; None if it says nothing about what was done."""

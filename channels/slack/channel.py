@@ -15,6 +15,7 @@ from channels.base import Content, Sent
 from channels.slack import render
 from channels.slack.api import Api, SaidNo
 from channels.slack.names import CHANNEL, Place, Posted, platform_id, posted
+from channels.slack.rich import Block
 from channels.slack.streamed import streamed
 from core import wording
 from core.delivery import DeliveryState, Part
@@ -108,8 +109,10 @@ class SlackChannel:
             **({"thread_ts": where.root} if where.root else {}),
         )
         post = Posted(where.channel, str(answer["ts"]))
-        stands_in = (answer.get("message") or {}).get("thread_ts", where.root)
-        if where.root and stands_in != where.root:  # Slack posts an answer to a deleted message for all to read
+        stands = answer.get("message")
+        if (
+            where.root and stands and stands.get("thread_ts") != where.root
+        ):  # Slack posts an answer to a deleted message for all to read
             await self._delete(post)
             raise PermanentError("The message that this answers was deleted in Slack.")
         return post
@@ -124,9 +127,12 @@ class SlackChannel:
         if not where.root or len(text) > _LONGEST_STREAM or (stream and not stream.is_start_of(text)):
             return part.platform_id
         try:
+            more = streamed(text, stream.length if stream else 0)
+            if len(more) > _LONGEST_PIECE:
+                return part.platform_id
             if stream is None:
-                return await self._start(where, thread, text)
-            post, more = stream.post, streamed(text, stream.length)[:_LONGEST_PIECE]
+                return str(_Stream.of(await self._start(where, thread, more), text))
+            post = stream.post
             await self._api.call("chat.appendStream", channel=post.channel, ts=post.ts, markdown_text=more)
             return str(stream.grown(text))
         except Exception as error:  # the edge to a platform: an answer must not fail because it could not flow
@@ -134,7 +140,7 @@ class SlackChannel:
             log.warning("slack_stream_stopped", thread=thread.id, why=str(error), exc_info=not away)
             return str(stream.broken()) if stream else ""
 
-    async def _start(self, where: Place, thread: Thread, text: str) -> str:
+    async def _start(self, where: Place, thread: Thread, words: str) -> Posted:
         team, _, user = thread.customer.removeprefix(f"{CHANNEL}:").partition("/")
         answer = await self._api.call(
             "chat.startStream",
@@ -142,9 +148,9 @@ class SlackChannel:
             thread_ts=where.root,
             recipient_team_id=team,
             recipient_user_id=user,
-            markdown_text=streamed(text),
+            markdown_text=words,
         )
-        return str(_Stream.of(Posted(where.channel, str(answer["ts"])), text))
+        return Posted(where.channel, str(answer["ts"]))
 
     async def cut_off(self, part: Part) -> None:
         """End the stream; it may have ended already. Raises as `Channel.send`."""
@@ -157,27 +163,23 @@ class SlackChannel:
             log.info("slack_stream_had_ended", why=str(ended))
 
     async def _end(self, stream: "_Stream", message: Message, thread: Thread, posts: list[render.Post]) -> Sent:
-        """End the stream with what is missing; where the words changed meanwhile, they are put in its place."""
+        """End the stream with what is missing; where its words can't just go on, the message is put in their place."""
         post = stream.post
-        fits = stream.is_start_of(message.text) and len(message.text) <= _LONGEST_STREAM
-        rest = streamed(message.text, stream.length) if fits else ""
+        goes_on = stream.is_start_of(message.text) and len(message.text) <= _LONGEST_STREAM
+        rest = streamed(message.text, stream.length) if goes_on else ""
+        goes_on = goes_on and len(rest) <= _LONGEST_PIECE
         arguments: dict[str, Any] = {"channel": post.channel, "ts": post.ts, "metadata": _metadata(message, 0, 1)}
-        if rest:
-            arguments["markdown_text"] = rest
-        if fits and (
-            blocks := render.closing(message, thread.language, labels=_labels(thread.language), offers=_offers(thread))
-        ):
-            arguments["blocks"] = blocks
+        if goes_on:
+            last = {"markdown_text": rest, "blocks": _closing(message, thread)}
+            arguments |= {name: value for name, value in last.items() if value}
         try:
             await self._api.call("chat.stopStream", **arguments)
         except SaidNo as ended:
             if ended.code == "stopped_by_user":
                 return Sent(DeliveryState.PARTIAL, platform_id=str(post), error="The customer stopped the answer.")
             log.info("slack_stream_had_ended", why=str(ended))
-            fits = False
-        if fits:
-            return Sent(platform_id=str(post))
-        if not posts:
+            goes_on = False
+        if goes_on or not posts:
             return Sent(platform_id=str(post))
         await self._update(post, message, posts, 0)
         return await self._post_rest(Place.parse(thread.key.conversation), message, posts, [post], 1)
@@ -312,6 +314,10 @@ def _check(text: str) -> str:
 
 def _posts(message: Message, thread: Thread) -> list[render.Post]:
     return render.posts(message, language=thread.language, labels=_labels(thread.language), offers=_offers(thread))
+
+
+def _closing(message: Message, thread: Thread) -> list[Block]:
+    return render.closing(message, thread.language, labels=_labels(thread.language), offers=_offers(thread))
 
 
 def _labels(language: str) -> render.Labels:
