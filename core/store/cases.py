@@ -40,7 +40,7 @@ class Cases:
         query = select(cases).order_by(cases.c.number.desc()).limit(MOST_LISTED)
         if which != "all":
             query = query.where(cases.c.state == which)
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             rows = (await connection.execute(query)).all()
             return await self._with_threads(connection, rows)
 
@@ -49,7 +49,7 @@ class Cases:
         last = 0
         while True:
             query = select(cases).where(cases.c.state == "open", cases.c.number > last)
-            async with self._database.reading() as connection:
+            async with self._database.reading(much=True) as connection:
                 rows = (await connection.execute(query.order_by(cases.c.number).limit(MOST_LISTED))).all()
                 found = await self._with_threads(connection, rows)
             for case in found:
@@ -95,12 +95,12 @@ class Cases:
     async def unreachable_desks(self) -> dict[str, str]:
         """Return the desks that open cases could not be posted to, each with the last reason."""
         query = select(cases.c.desk, cases.c.desk_error).where(cases.c.state == "open", cases.c.desk_error != "")
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             return {row.desk: row.desk_error for row in await connection.execute(query.order_by(cases.c.number))}
 
     async def changed_since(self, moment: float) -> list[tuple[CaseId, float]]:
         """Return the ids of cases changed after `moment` and when, the earliest change first."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             rows = await connection.execute(
                 select(cases.c.id, cases.c.updated_at)
                 .where(cases.c.updated_at > moment)
@@ -127,7 +127,7 @@ class Cases:
             .order_by(threads_table.c.updated_at.desc())
             .limit(MOST_EARLIER)
         )
-        async with self._database.reading() as connection:
+        async with self._database.reading(much=True) as connection:
             rows = (await connection.execute(others)).all()
             ids = [row.id for row in rows]
             said = await self._last_said(connection, ids)
