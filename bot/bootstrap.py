@@ -128,6 +128,8 @@ class Threadline:
             if self.own_embedder:
                 stack.push_async_callback(self.own_embedder.close)
             stack.push_async_callback(self.assistant.provider.close)
+            if self.slack:
+                stack.push_async_callback(self.slack.api.close)
             stack.push_async_callback(self.knowledge.close)
 
 

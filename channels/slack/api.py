@@ -6,6 +6,7 @@ part's fate is unknown: it is never repeated blindly. Calls that may safely be r
 """
 
 import asyncio
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ SLACK = "https://slack.com/api/"
 _SECONDS = 30
 _APART = 1.0  # seconds between two posts in one channel (docs.slack.dev, rate limits)
 _MOST_LANES = 10_000
+_HOST = re.compile(r"[a-z0-9.-]+")
 
 _CREATES = frozenset(
     {
@@ -172,11 +174,16 @@ class Api:
 
     def _is_slacks(self, url: str) -> bool:
         """Whether `url` is on Slack's own hosts, or on the server that stands for it."""
-        found, own = urlsplit(url), urlsplit(self._url)
+        try:
+            found, own = urlsplit(url), urlsplit(self._url)
+            host, port = found.hostname or "", found.port
+        except ValueError:
+            return False
+        if not _HOST.fullmatch(host):
+            return False
         if self._url != SLACK:
             return (found.scheme, found.netloc) == (own.scheme, own.netloc)
-        host = found.hostname or ""
-        return found.scheme == "https" and found.port in {None, 443} and f".{host}".endswith(".slack.com")
+        return found.scheme == "https" and port in {None, 443} and f".{host}".endswith(".slack.com")
 
     def _still_open(self, method: str, lane: str) -> None:
         wait = self._closed_until.get((method, lane), 0.0) - time.monotonic()

@@ -6,13 +6,13 @@ so many characters, and which), so that any replica may go on with it; if that f
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from channels.base import Content, Sent
-from channels.slack import render
+from channels.slack import render, rich
 from channels.slack.api import Api, SaidNo
 from channels.slack.names import CHANNEL, Place, Posted, platform_id, posted
 from channels.slack.rich import Block
@@ -58,64 +58,57 @@ class SlackChannel:
             return await self._end(stream, message, thread, posts)
         return await self._post_all(where, message, posts)
 
-    async def _post_all(self, where: Place, message: Message, posts: list[render.Post]) -> Sent:
-        if not posts:
-            return Sent()
-        first = await self._post(where, message, posts, 0)
-        return await self._post_rest(where, message, posts, first, 1)
+    async def _post_all(self, where: Place, message: Message, posts: Sequence[render.Post], *sent: Posted) -> Sent:
+        """Post `posts`, after those that were `sent` already: nothing is repeated, and what is missing is said.
 
-    async def _post_rest(
-        self, where: Place, message: Message, posts: list[render.Post], sent: list[Posted], first: int
-    ) -> Sent:
-        """Post those from `first` on: nothing of it is repeated, and what is missing is said."""
-        for number in range(first, len(posts)):
+        A post whose blocks Slack refuses goes out without them, as several if its words need that.
+        """
+        left, done = list(posts), list(sent)
+        while left:
             try:
-                sent = [*sent, *await self._patiently(where, message, posts, number)]
+                metadata = _metadata(message, len(done), len(done) + len(left))
+                done.append(await self._one(where, left[0], metadata, patiently=bool(done)))
+                left.pop(0)
             except Exception as error:  # the edge to a platform: the first posts stand, whatever it was
+                if left[0].blocks and isinstance(error, SaidNo) and error.code in _BAD_BLOCKS:
+                    log.exception("slack_blocks_refused", message=message.id)
+                    left[:1] = [render.Post(text, []) for text in render.plain(left[0])]
+                    continue
+                if not done:
+                    raise
                 log.exception("slack_message_cut", message=message.id)
-                missing = f"Only {number} of its {len(posts)} posts have surely arrived: {error}"
-                return Sent(DeliveryState.PARTIAL, platform_id=platform_id(sent), error=missing[:300])
-        return Sent(platform_id=platform_id(sent))
+                missing = f"Only {len(done)} of its {len(done) + len(left)} posts have surely arrived: {error}"
+                return Sent(DeliveryState.PARTIAL, platform_id=platform_id(done), error=missing[:300])
+        return Sent(platform_id=platform_id(done))
 
-    async def _patiently(self, where: Place, message: Message, posts: list[render.Post], number: int) -> list[Posted]:
-        for _ in range(_AGAIN):
+    async def _one(self, where: Place, post: render.Post, metadata: dict[str, Any], *, patiently: bool) -> Posted:
+        for _ in range(_AGAIN if patiently else 0):
             try:
-                return await self._post(where, message, posts, number)
+                return await self._say(where, post, metadata)
             except TemporaryError as away:
                 await asyncio.sleep(min(away.retry_after or 1.0, _LONGEST_PAUSE))
-        return await self._post(where, message, posts, number)
+        return await self._say(where, post, metadata)
 
-    async def _post(self, where: Place, message: Message, posts: list[render.Post], number: int) -> list[Posted]:
-        """Post one; where Slack refuses its blocks the words go out without them, in as many posts as they need."""
-        post, metadata = posts[number], _metadata(message, number, len(posts))
-        try:
-            return [await self._say(where, post.text, metadata, blocks=post.blocks)]
-        except SaidNo as no:
-            if no.code not in _BAD_BLOCKS or not post.blocks:
-                raise
-            log.exception("slack_blocks_refused", message=message.id)
-        return [await self._say(where, text, metadata) for text in render.plain(post)]
-
-    async def _say(self, where: Place, text: str, metadata: dict[str, Any], **blocks: Any) -> Posted:
+    async def _say(self, where: Place, post: render.Post, metadata: dict[str, Any]) -> Posted:
         answer = await self._api.call(
             "chat.postMessage",
             channel=where.channel,
-            text=text,
+            text=post.text,
             mrkdwn=False,
             unfurl_links=False,
             unfurl_media=False,
             metadata=metadata,
-            **blocks,
+            **({"blocks": post.blocks} if post.blocks else {}),
             **({"thread_ts": where.root} if where.root else {}),
         )
-        post = Posted(where.channel, str(answer["ts"]))
+        posted_ = Posted(where.channel, str(answer["ts"]))
         stands = answer.get("message")
         if (
             where.root and stands and stands.get("thread_ts") != where.root
         ):  # Slack posts an answer to a deleted message for all to read
-            await self._delete(post)
+            await self._delete(posted_)
             raise PermanentError("The message that this answers was deleted in Slack.")
-        return post
+        return posted_
 
     # Streams
 
@@ -173,7 +166,7 @@ class SlackChannel:
             last = {"markdown_text": rest, "blocks": _closing(message, thread)}
             arguments |= {name: value for name, value in last.items() if value}
         try:
-            await self._api.call("chat.stopStream", **arguments)
+            await self._stop(arguments)
         except SaidNo as ended:
             if ended.code == "stopped_by_user":
                 return Sent(DeliveryState.PARTIAL, platform_id=str(post), error="The customer stopped the answer.")
@@ -181,17 +174,30 @@ class SlackChannel:
             goes_on = False
         if goes_on or not posts:
             return Sent(platform_id=str(post))
-        await self._update(post, message, posts, 0)
-        return await self._post_rest(Place.parse(thread.key.conversation), message, posts, [post], 1)
+        more = await self._update(post, message, posts[0], len(posts))
+        return await self._post_all(Place.parse(thread.key.conversation), message, [*more, *posts[1:]], post)
 
-    async def _update(self, post: Posted, message: Message, posts: list[render.Post], number: int) -> None:
-        """Change a post in its place; where Slack refuses the blocks, as many words as such a post can hold."""
-        new = posts[number]
+    async def _stop(self, arguments: dict[str, Any]) -> None:
+        """End a stream; where Slack refuses what stands below its words, that comes in words, without buttons."""
+        try:
+            await self._api.call("chat.stopStream", **arguments)
+        except SaidNo as no:
+            if no.code not in _BAD_BLOCKS or "blocks" not in arguments:
+                raise
+            log.exception("slack_blocks_refused", ts=arguments["ts"])
+            below = streamed(rich.words(arguments.pop("blocks")))
+            said = "\n\n".join(filter(None, (arguments.get("markdown_text", ""), below)))
+            if said and len(said) <= _LONGEST_PIECE:
+                arguments["markdown_text"] = said
+            await self._api.call("chat.stopStream", **arguments)
+
+    async def _update(self, post: Posted, message: Message, new: render.Post, among: int) -> list[render.Post]:
+        """Change the first of `among` posts in its place; where Slack refuses the blocks return what has no room."""
         arguments = {
             "channel": post.channel,
             "ts": post.ts,
             "mrkdwn": False,
-            "metadata": _metadata(message, number, len(posts)),
+            "metadata": _metadata(message, 0, among),
         }
         try:
             await self._api.call("chat.update", text=new.text, blocks=new.blocks, **arguments)
@@ -199,7 +205,10 @@ class SlackChannel:
             if no.code not in _BAD_BLOCKS:
                 raise
             log.exception("slack_blocks_refused", message=message.id)
-            await self._api.call("chat.update", text=render.plain(new)[0], blocks=[], **arguments)
+            first, *more = render.plain(new)
+            await self._api.call("chat.update", text=first, blocks=[], **arguments)
+            return [render.Post(text, []) for text in more]
+        return []
 
     # Changes, files, what became of it
 
@@ -208,11 +217,13 @@ class SlackChannel:
         message, thread = _message(part), _thread(part)
         old = posted(part.platform_id)
         new = [] if message.withdrawn else _posts(message, thread)
-        for number, post in enumerate(old[: len(new)]):
-            await self._update(post, message, new, number)
+        more: list[render.Post] = []
+        for post, one in zip(old, new, strict=False):
+            more += await self._update(post, message, one, len(new))
         for post in old[len(new) :]:
             await self._delete(post)
-        return await self._post_rest(Place.parse(thread.key.conversation), message, new, old[: len(new)], len(old))
+        left = [*more, *new[len(old) :]]
+        return await self._post_all(Place.parse(thread.key.conversation), message, left, *old[: len(new)])
 
     async def _delete(self, post: Posted) -> None:
         try:

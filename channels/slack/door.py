@@ -117,7 +117,6 @@ class SlackDoor:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._api.close()
 
     async def _connect(self) -> None:
         """Find out who we are and, in Socket Mode, stay connected; tries until it works or the token is no good."""
@@ -183,6 +182,8 @@ class SlackDoor:
         """Take a signed post of Slack's."""
         if self._app is None:
             raise TemporaryError("Slack has not said yet who we are.")
+        if not request.headers.get("X-Slack-Request-Timestamp", "0").isdecimal():
+            raise web.HTTPUnauthorized(text="The request is not signed as Slack signs.")
         try:
             posted = AsyncBoltRequest(
                 body=await request.text(), query=request.query_string, headers=dict(request.headers)
@@ -302,7 +303,7 @@ class SlackDoor:
         try:
             await self._inbox.accept(InboundChange(key, changed.event, changed.of, text, raw=body))
         except LookupError:
-            said = parse.now_said(changed, me)
+            said = parse.now_said(body["event"], me, agent_view=self._agent_view)
             if said:
                 await self._said(said, {**body, "event": body["event"]["message"]})
                 return

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels.slack.names import Place, Posted, person
+from channels.slack.names import Place, person
 from core.ids import CaseId, MessageId, ThreadKey
 from core.messages import InboundRating
 
@@ -168,15 +168,10 @@ def _deleted(happened: JSON, me: Me, *, agent_view: bool) -> Changed | None:
     return Changed(where, f"{channel}:{of}", _text(before, "user"), f"{channel}:{of}:deleted", None)
 
 
-def now_said(changed: Changed, me: Me) -> Said | None:
+def now_said(happened: JSON, me: Me, *, agent_view: bool = True) -> Said | None:
     """Return a message that mentions us since it was edited, None for any other change."""
-    text = changed.text or ""
-    if f"<@{me.user}>" not in text:
-        return None
-    post = Posted.parse(changed.of)
-    return Said(
-        changed.place, post.ts, changed.user, me.team, text, mentioned=True, direct=post.channel.startswith("D")
-    )
+    said = _said({**_object(happened, "message"), "channel": happened.get("channel")}, me, agent_view=agent_view)
+    return said if said and said.mentioned else None
 
 
 def place(channel: str, root: str, ts: str, *, agent_view: bool = True) -> Place:
@@ -263,6 +258,8 @@ def reason_of(body: JSON) -> InboundRating:
     """Return the rating that the form about an unhelpful answer sends. Raises ValueError, KeyError."""
     view = _object(body, "view")
     about = json.loads(_required(view, "private_metadata"))
+    if not isinstance(about, dict):
+        raise ValueError("the form does not say what it is about")  # noqa: TRY004 (what came, not what we passed)
     values = _object(_object(view, "state"), "values")
     field = _object(_object(values, "reason"), "reason")
     key = ThreadKey("slack", str(about["team"]), str(about["conversation"]))

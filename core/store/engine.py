@@ -5,7 +5,6 @@ with BEGIN IMMEDIATE: a deferred transaction that reads and then writes loses up
 error. The name is a fault point: tests kill the process just before or just after its commit.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from core.errors import TemporaryError
 from core.faults import FaultPoints
 from core.store import near
+from core.store.turns import Turns
 
 SQLITE_BUSY_SECONDS = 10.0
 SQLITE_CONNECTIONS = 24  # kept open: to open one takes a thread and a millisecond
@@ -31,21 +31,7 @@ def sqlite_url(path: Path) -> URL:
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """Make every SQLite connection durable and strict, and leave BEGIN to us.
-
-    The driver runs in autocommit mode (isolation_level None), so that the BEGIN sent here is the
-    only one; see SQLAlchemy's notes on pysqlite transactions.
-    """
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        connection.driver_connection.far = True  # changing the journal waits for other processes
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-        connection.driver_connection.far = False
+    """Send our own BEGIN, the only one: the driver runs in autocommit mode (SQLAlchemy's notes on pysqlite)."""
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Any) -> None:
@@ -91,16 +77,18 @@ class Database:
         else:
             self.engine = create_async_engine(self.url, pool_pre_ping=True, pool_size=10)
         # SQLite's busy handler polls, up to 100 ms a step; within a process writers queue here instead.
-        self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._turns = Turns() if self.is_sqlite else None
 
     @asynccontextmanager
-    async def writing(self, name: str, *, much: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, name: str, *, much: bool = False, first: bool = False) -> AsyncIterator[AsyncConnection]:
         """One writing transaction: committed when the block ends, rolled back when it raises.
 
         `name` names the commit for fault points: 'before:NAME' and 'after:NAME'. `much`: as for `reading`.
+        `first`: a platform waits for it, so it goes before the worker's own.
         """
         with _away_is_temporary():
-            async with self._writers, self.engine.connect() as plain:
+            turn = self._turns.turn(first=first) if self._turns else nullcontext()
+            async with turn, self.engine.connect() as plain:
                 connection = await plain.execution_options(writing=True)
                 async with self._far(connection, much), connection.begin():
                     yield connection

@@ -40,14 +40,14 @@ class Files:
     async def save(self, name: str, kind: str, content: bytes, now: float) -> File:
         """Keep a file of the media type `kind`; it belongs to no message yet. Raises `TemporaryError`: a full disk."""
         file = await self._write(name, kind, content)
-        async with self._database.writing("files.save") as connection:
+        async with self._database.writing("files.save", first=True) as connection:
             await connection.execute(_INSERT, _row(file, now))
         return file
 
     async def expect(self, name: str, kind: str, size: int, origin: Mapping[str, object], now: float) -> File:
         """Take note of a file that is with its platform; `origin`: JSON values by which its channel fetches it."""
         file = File(FileId(new_id("f")), safe_name(name), kind[:100] or "application/octet-stream", size)
-        async with self._database.writing("files.expect") as connection:
+        async with self._database.writing("files.expect", first=True) as connection:
             await connection.execute(_INSERT, _row(file, now) | {"origin": dict(origin)})
         return file
 

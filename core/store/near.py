@@ -37,6 +37,15 @@ class NearConnection(aiosqlite.Connection):
 
 def connect(database: str, **options: Any) -> NearConnection:
     """Return a connection that opens `database` when it is awaited; for SQLAlchemy's `async_creator_fn`."""
-    connection = NearConnection(lambda: sqlite3.connect(database, **{**options, "check_same_thread": False}), _CHUNK)
+    connection = NearConnection(lambda: _open(database, options), _CHUNK)
     connection._thread.daemon = True  # noqa: SLF001 (as SQLAlchemy does for its own)
+    return connection
+
+
+def _open(database: str, options: dict[str, Any]) -> sqlite3.Connection:
+    """Open it durable and strict, in autocommit mode. In one step: who waits for it may be broken off."""
+    ours = {"check_same_thread": False, "isolation_level": None}
+    connection: sqlite3.Connection = sqlite3.connect(database, **{**options, **ours})
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
     return connection

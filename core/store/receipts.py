@@ -123,7 +123,7 @@ class Receipts:
         key = _key(inbound)
         for tries_left in (2, 1, 0):
             try:
-                async with self._database.writing("receipts.accept") as connection:
+                async with self._database.writing("receipts.accept", first=True) as connection:
                     known = await self._find(connection, key, inbound.event_id)
                     return known or await self._insert(connection, key, inbound, now)
             except IntegrityError:  # at the same moment another made the thread, or accepted this very event

@@ -3,10 +3,11 @@
 import asyncio
 
 from bot.telemetry import configure_logging
-from tests.bench import desk, mail, message
+from tests.bench import desk, mail, message, slack
 
 if __name__ == "__main__":
     configure_logging("error")
     asyncio.run(message.main())
     asyncio.run(desk.main())
     asyncio.run(mail.main())
+    asyncio.run(slack.main())

@@ -66,6 +66,8 @@ ELSEWHERE = {
     "deliveries.retry": "only after a failure, which a kill is not",
     "extractions.heartbeat": "only for files that take more than ten seconds to read",
     "extractions.retry": "only after a failure, which a kill is not",
+    "files.expect": "of channels that fetch files: it holds nothing yet",
+    "files.arrive": "of channels that fetch files: it is fetched again",
     "files.drop_unsent": "housekeeping",
     "kb.replace": "the knowledge base's own; read again at each start",
     "kb.finish": "the knowledge base's own; read again at each start",
