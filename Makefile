@@ -23,7 +23,7 @@ $(STAMP): manifests/requirements.lock pyproject.toml
 	@touch $@
 
 test: install
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 coverage: install
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

@@ -34,16 +34,17 @@ class Turns:
         try:
             await mine
         except asyncio.CancelledError:
-            if mine in line:
+            if mine.done() and not mine.cancelled():
+                self._next()  # the turn had come already
+            elif mine in line:
                 line.remove(mine)
-            else:  # the turn had come already: it goes on to the next
-                self._next()
             raise
 
     def _next(self) -> None:
-        """Give the turn to the next who waits; it stays taken meanwhile."""
-        line = self._first or self._others
-        if line:
-            line.popleft().set_result(None)
-        else:
-            self._taken = False
+        """Give the turn to the next who still waits; it stays taken meanwhile."""
+        while line := self._first or self._others:
+            waiter = line.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._taken = False
