@@ -567,8 +567,8 @@ async def test_while_the_database_is_away_customers_are_told_and_afterwards_all_
     async with program() as client:
         chat = await client.chat()
         await chat.say("Hello")
-        blocker = sqlite3.connect(client.threadline.home.database, isolation_level=None)
-        blocker.execute("BEGIN EXCLUSIVE")
+        blocker = sqlite3.connect(client.threadline.home.database, isolation_level=None, check_same_thread=False)
+        await asyncio.to_thread(blocker.execute, "BEGIN EXCLUSIVE")  # the program may be writing: it needs this loop
         try:
             for path, body in ((f"{chat.path}/messages", {"text": "Hello?"}), ("/api/v1/chat/sessions", {})):
                 answer = await client.call("POST", path, token=chat.token, json=body)
