@@ -62,6 +62,10 @@ _NEVER = {
 }
 
 
+BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_arguments"})
+"""Slack's words for a message whose blocks it does not take: without them it may."""
+
+
 class SaidNo(PermanentError):  # noqa: N818 (an answer)
     """Slack said no; `code` is its own word for why, such as 'invalid_blocks'."""
 

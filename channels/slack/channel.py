@@ -13,7 +13,7 @@ import structlog
 
 from channels.base import Content, Sent
 from channels.slack import render, rich
-from channels.slack.api import Api, SaidNo
+from channels.slack.api import BAD_BLOCKS, Api, SaidNo
 from channels.slack.names import CHANNEL, Place, Posted, platform_id, posted
 from channels.slack.rich import Block
 from channels.slack.streamed import streamed
@@ -29,7 +29,6 @@ log = structlog.get_logger()
 
 _LONGEST_STREAM = 9_000  # characters; a longer answer comes in several posts
 _LONGEST_PIECE = 12_000  # characters of markdown_text that Slack takes at once; entities make words longer
-_BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_arguments"})
 _GONE = frozenset({"message_not_found", "thread_not_found"})
 _LONGEST_PAUSE = 30.0  # seconds
 _AGAIN = 5  # times that a later post of the same message is tried
@@ -70,7 +69,7 @@ class SlackChannel:
                 done.append(await self._one(where, left[0], metadata, patiently=bool(done)))
                 left.pop(0)
             except Exception as error:  # the edge to a platform: the first posts stand, whatever it was
-                if left[0].blocks and isinstance(error, SaidNo) and error.code in _BAD_BLOCKS:
+                if left[0].blocks and isinstance(error, SaidNo) and error.code in BAD_BLOCKS:
                     log.exception("slack_blocks_refused", message=message.id)
                     left[:1] = [render.Post(text, []) for text in render.plain(left[0])]
                     continue
@@ -182,7 +181,7 @@ class SlackChannel:
         try:
             await self._api.call("chat.stopStream", **arguments)
         except SaidNo as no:
-            if no.code not in _BAD_BLOCKS or "blocks" not in arguments:
+            if no.code not in BAD_BLOCKS or "blocks" not in arguments:
                 raise
             log.exception("slack_blocks_refused", ts=arguments["ts"])
             below = streamed(rich.words(arguments.pop("blocks")))
@@ -202,7 +201,7 @@ class SlackChannel:
         try:
             await self._api.call("chat.update", text=new.text, blocks=new.blocks, **arguments)
         except SaidNo as no:
-            if no.code not in _BAD_BLOCKS:
+            if no.code not in BAD_BLOCKS:
                 raise
             log.exception("slack_blocks_refused", message=message.id)
             first, *more = render.plain(new)

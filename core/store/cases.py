@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.case import Case, CaseFilter, Earlier
@@ -60,18 +60,17 @@ class Cases:
 
     async def get(self, case: CaseId) -> Case:
         """Return the case. Raises LookupError if there is none."""
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(select(cases).where(cases.c.id == case))).all()
-            if not rows:
-                raise LookupError(f"no case {case}")
-            return (await self._with_threads(connection, rows))[0]
+        return await self._one(cases.c.id == case, f"no case {case}")
 
     async def numbered(self, number: int) -> Case:
         """Return the case of that number. Raises LookupError if there is none."""
+        return await self._one(cases.c.number == number, f"no case {number}")
+
+    async def _one(self, which: ColumnElement[bool], otherwise: str) -> Case:
         async with self._database.reading() as connection:
-            rows = (await connection.execute(select(cases).where(cases.c.number == number))).all()
+            rows = (await connection.execute(select(cases).where(which))).all()
             if not rows:
-                raise LookupError(f"no case {number}")
+                raise LookupError(otherwise)
             return (await self._with_threads(connection, rows))[0]
 
     async def with_card(self, desk: str, name: str) -> CaseId | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from channels.slack.api import Api, SaidNo
+from channels.slack.api import BAD_BLOCKS, Api, SaidNo
 from channels.slack.desk.render import JSON, Post, verbatim
 from channels.slack.names import Posted
 from core.errors import TemporaryError, ThreadlineError
@@ -19,7 +19,6 @@ log = structlog.get_logger()
 
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"})
 """Slack's words for a message that can't be changed any more: it was deleted, or was never ours."""
-BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_arguments"})
 KIND = "threadline_desk"
 _AGAIN = 5
 _LONGEST_PAUSE = 30.0  # seconds

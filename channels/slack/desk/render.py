@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channels.slack.desk.parse import PREFIX, cut
+from channels.slack.rich import escape
 from core.case import Case, Overdue
 from core.delivery import Delivery, DeliveryState
 from core.desk import RESENDABLE, allowed
@@ -48,15 +49,10 @@ class Post:
         return hashlib.sha256(json.dumps([self.text, self.blocks]).encode()).hexdigest()[:12]
 
 
-def escaped(text: str) -> str:
-    """Return `text` for where Slack reads mrkdwn: nothing in it is a mention or a link."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _flat(text: str) -> str:
     """Return the words for a notification: an update takes 4,000 characters, and escaping makes up to five of one."""
-    whole = escaped(shortened(text, _PLAIN))
-    return whole if len(whole) < _MOST_UPDATE else escaped(shortened(text, _MOST_UPDATE // 5))
+    whole = escape(shortened(text, _PLAIN))
+    return whole if len(whole) < _MOST_UPDATE else escape(shortened(text, _MOST_UPDATE // 5))
 
 
 def shortened(text: str, most: int) -> str:
@@ -202,7 +198,7 @@ def _fields(case: Case, holder: str, overdue: Overdue | None) -> list[JSON]:
 
 def _ours(text: str) -> str:
     """Return a colleague's name, or a channel's, for mrkdwn: signs that would mark it up are left out."""
-    return escaped("".join(sign for sign in one_line(text, 200) if sign not in "*_~`"))
+    return escape("".join(sign for sign in one_line(text, 200) if sign not in "*_~`"))
 
 
 def _why(case: Case) -> list[JSON]:
