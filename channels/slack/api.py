@@ -8,7 +8,8 @@ part's fate is unknown: it is never repeated blindly. Calls that may safely be r
 import asyncio
 import re
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -17,8 +18,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from core.errors import PermanentError, TemporaryError
 
+T = TypeVar("T")
+
 SLACK = "https://slack.com/api/"
 _SECONDS = 30
+_AGAIN = 5
+_LONGEST_PAUSE = 30.0  # seconds
 _APART = 1.0  # seconds between two posts in one channel (docs.slack.dev, rate limits)
 _MOST_LANES = 10_000
 _HOST = re.compile(r"[a-z0-9.-]+")
@@ -238,6 +243,16 @@ class Api:
         if len(self._closed_until) > _MOST_LANES:
             self._closed_until = {name: at for name, at in self._closed_until.items() if at > now}
         self._closed_until[method, lane] = now + seconds
+
+
+async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work`, again after the pause that Slack asks for; raises what it raises at the last time."""
+    for _ in range(_AGAIN):
+        try:
+            return await work()
+        except TemporaryError as away:
+            await asyncio.sleep(min(away.retry_after or 1.0, _LONGEST_PAUSE))
+    return await work()
 
 
 def _seconds(error: SlackApiError) -> float:

@@ -4,7 +4,6 @@ An answer streams where Slack lets it. What was streamed so far is in the stream
 so many characters, and which), so that any replica may go on with it; if that fails, the words come whole at the end.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,13 +12,13 @@ import structlog
 
 from channels.base import Content, Sent
 from channels.slack import render, rich
-from channels.slack.api import BAD_BLOCKS, Api, SaidNo
+from channels.slack.api import BAD_BLOCKS, Api, SaidNo, patiently
 from channels.slack.names import CHANNEL, Place, Posted, platform_id, posted
 from channels.slack.rich import Block
 from channels.slack.streamed import streamed
 from core import wording
 from core.delivery import DeliveryState, Part
-from core.errors import PermanentError, TemporaryError, ThreadlineError
+from core.errors import PermanentError, ThreadlineError
 from core.messages import Message
 from core.store.files import MAX_FILE
 from core.thread import OwnerKind, Thread
@@ -30,8 +29,6 @@ log = structlog.get_logger()
 _LONGEST_STREAM = 9_000  # characters; a longer answer comes in several posts
 _LONGEST_PIECE = 12_000  # characters of markdown_text that Slack takes at once; entities make words longer
 _GONE = frozenset({"message_not_found", "thread_not_found"})
-_LONGEST_PAUSE = 30.0  # seconds
-_AGAIN = 5  # times that a later post of the same message is tried
 _LOOKED = 300.0  # seconds before a message was written from which on it is looked for: clocks differ
 _PAGES = 5
 _KIND = "threadline_message"
@@ -66,7 +63,7 @@ class SlackChannel:
         while left:
             try:
                 metadata = _metadata(message, len(done), len(done) + len(left))
-                done.append(await self._one(where, left[0], metadata, patiently=bool(done)))
+                done.append(await self._one(where, left[0], metadata, again=bool(done)))
                 left.pop(0)
             except Exception as error:  # the edge to a platform: the first posts stand, whatever it was
                 if left[0].blocks and isinstance(error, SaidNo) and error.code in BAD_BLOCKS:
@@ -80,12 +77,9 @@ class SlackChannel:
                 return Sent(DeliveryState.PARTIAL, platform_id=platform_id(done), error=missing[:300])
         return Sent(platform_id=platform_id(done))
 
-    async def _one(self, where: Place, post: render.Post, metadata: dict[str, Any], *, patiently: bool) -> Posted:
-        for _ in range(_AGAIN if patiently else 0):
-            try:
-                return await self._say(where, post, metadata)
-            except TemporaryError as away:
-                await asyncio.sleep(min(away.retry_after or 1.0, _LONGEST_PAUSE))
+    async def _one(self, where: Place, post: render.Post, metadata: dict[str, Any], *, again: bool) -> Posted:
+        if again:
+            return await patiently(lambda: self._say(where, post, metadata))
         return await self._say(where, post, metadata)
 
     async def _say(self, where: Place, post: render.Post, metadata: dict[str, Any]) -> Posted:

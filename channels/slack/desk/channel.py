@@ -11,13 +11,13 @@ from typing import Any
 import structlog
 
 from channels.base import Sent
-from channels.slack.api import Api
+from channels.slack.api import Api, patiently
 from channels.slack.desk import render, views
 from channels.slack.desk.actions import Actions
 from channels.slack.desk.home import Overview
 from channels.slack.desk.names import Card, Told
 from channels.slack.desk.operators import Operators
-from channels.slack.desk.posting import Poster, about, patiently, surely
+from channels.slack.desk.posting import Poster, about, surely
 from channels.slack.names import CHANNEL, Posted
 from core.case import Case
 from core.delivery import Part

@@ -4,24 +4,21 @@ Called by `channel`, `actions` and `home`. What stands in Slack once is never po
 the same thing is refused or busy, it is waited for, and given up with a word in the log.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 
-from channels.slack.api import BAD_BLOCKS, Api, SaidNo
+from channels.slack.api import BAD_BLOCKS, Api, SaidNo, patiently
 from channels.slack.desk.render import JSON, Post, verbatim
 from channels.slack.names import Posted
-from core.errors import TemporaryError, ThreadlineError
+from core.errors import ThreadlineError
 
 log = structlog.get_logger()
 
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"})
 """Slack's words for a message that can't be changed any more: it was deleted, or was never ours."""
 KIND = "threadline_desk"
-_AGAIN = 5
-_LONGEST_PAUSE = 30.0  # seconds
 
 
 class Poster:
@@ -147,18 +144,6 @@ def about(message: dict[str, Any], me: dict[str, Any]) -> dict[str, Any]:
     if metadata.get("event_type") != KIND or not message.get("bot_id") or message["bot_id"] != me.get("bot_id"):
         return {}
     return dict(metadata.get("event_payload") or {})
-
-
-async def patiently(work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work`, again after the pause that Slack asks for; raises what it raises at the last time."""
-    for _ in range(_AGAIN):
-        try:
-            await work()
-        except TemporaryError as away:
-            await asyncio.sleep(min(away.retry_after or 1.0, _LONGEST_PAUSE))
-        else:
-            return
-    await work()
 
 
 async def surely(what: str, work: Callable[[], Awaitable[object]]) -> None:
