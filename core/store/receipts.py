@@ -43,6 +43,7 @@ from core.store.engine import Database
 from core.store.leases import Lease
 from core.store.schema import cases, deliveries, messages, receipts
 from core.store.schema import threads as threads_table
+from core.store.together import Together
 from core.store.transcript import read_messages
 
 DONE, IGNORED, REFUSED, FAILED = "done", "ignored", "refused", "failed"
@@ -112,6 +113,7 @@ class Receipts:
     def __init__(self, database: Database, *, quiet: float = 0.0, policy: Policy | None = None) -> None:
         """`quiet`: seconds a run waits for more of the customer's words before it starts."""
         self._database = database
+        self._accepted = Together(database, "receipts.accept")
         self._quiet = quiet
         self._policy = policy or Policy()
 
@@ -121,11 +123,14 @@ class Receipts:
         Raises LookupError for what happens to a case, a thread or a message that does not exist.
         """
         key = _key(inbound)
+
+        async def keep(connection: AsyncConnection) -> Receipt:
+            known = await self._find(connection, key, inbound.event_id)
+            return known or await self._insert(connection, key, inbound, now)
+
         for tries_left in (2, 1, 0):
             try:
-                async with self._database.writing("receipts.accept", first=True) as connection:
-                    known = await self._find(connection, key, inbound.event_id)
-                    return known or await self._insert(connection, key, inbound, now)
+                return await self._accepted.write(keep)
             except IntegrityError:  # at the same moment another made the thread, or accepted this very event
                 if not tries_left:
                     raise

@@ -72,6 +72,30 @@ async def test_many_first_messages_of_one_thread_at_the_same_moment_are_all_kept
     assert len({receipt.id for receipt in told}) == 30
 
 
+async def test_one_event_that_can_not_be_taken_takes_none_of_its_moment_with_it(scene: Scene) -> None:
+    lost = DeskEvent(CaseId("c_none"), "lost", ADA, "Ada", DeskAction.CLAIM)
+    coming = [message(f"line {n}", f"e{n}") for n in range(20)]
+    told = await asyncio.gather(
+        *(scene.store.receipts.accept(inbound, scene.clock()) for inbound in [*coming[:10], lost, *coming[10:]]),
+        return_exceptions=True,
+    )
+    assert [type(one).__name__ for one in told] == ["Receipt"] * 10 + ["LookupError"] + ["Receipt"] * 10
+    assert len(await scene.rows(schema.receipts)) == 20
+
+
+async def test_who_is_broken_off_while_waiting_for_the_ok_breaks_off_nobody_else(scene: Scene) -> None:
+    coming = [
+        asyncio.create_task(scene.store.receipts.accept(message(f"line {n}", f"e{n}"), scene.clock())) for n in range(9)
+    ]
+    await asyncio.sleep(0)
+    coming[0].cancel()
+    coming[4].cancel()
+    told = await asyncio.gather(*coming, return_exceptions=True)
+    assert [type(one).__name__ for one in told].count("Receipt") == 7
+    await asyncio.gather(*(scene.store.receipts.accept(message(f"line {n}", f"e{n}"), scene.clock()) for n in (0, 4)))
+    assert len(await scene.rows(schema.receipts)) == 9
+
+
 async def test_the_same_event_id_from_another_account_is_another_event(scene: Scene) -> None:
     for account in ("one", "two"):
         inbound = InboundMessage(ThreadKey("web", account, "s"), "e", "customer", "Hello")
