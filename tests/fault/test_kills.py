@@ -85,7 +85,7 @@ LONGEST = 60.0  # seconds for one start, one kill or one answer
 
 def test_no_commit_on_the_way_of_a_message_is_forgotten() -> None:
     source = "".join(path.read_text() for package in ("bot", "channels", "core", "kb") for path in _python(package))
-    named = set(re.findall(r'\.writing\(\s*"([^"]+)"', source))
+    named = set(re.findall(r'(?:\.writing\(|Together\(database,)\s*"([^"]+)"', source))
     assert named == KILLS.keys() | ELSEWHERE.keys()
 
 
