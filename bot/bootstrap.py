@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bot.home import Home
 from bot.jobs import schedule
+from bot.platforms import Parts, Platforms, make_platforms
 from bot.readiness import Readiness
 from bot.sending import Sender
 from bot.settings import SAMPLE_KB, Settings
@@ -45,8 +46,6 @@ from kb.embed import Embedder
 from kb.search import KnowledgeBase
 
 if TYPE_CHECKING:
-    from bot.mail import Email
-    from bot.slack import Slack
     from channels.email.senders.resolver import Lookup
 
 log = structlog.get_logger()
@@ -83,8 +82,7 @@ class Threadline:
     access: Access
     routes: Sequence[web.RouteDef]
     own_embedder: Embedder | None
-    email: "Email | None"
-    slack: "Slack | None"
+    platforms: Platforms
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -109,10 +107,7 @@ class Threadline:
         scheduler = schedule(self.store, self.files, self.sweeps, self.readiness, self.settings, self.clock)
         try:
             async with AsyncExitStack() as doors:
-                if self.email:
-                    await doors.enter_async_context(self.email.running())
-                if self.slack:
-                    await doors.enter_async_context(self.slack.door.running())
+                await doors.enter_async_context(self.platforms.running())
                 yield
         finally:
             scheduler.shutdown(wait=False)
@@ -128,8 +123,7 @@ class Threadline:
             if self.own_embedder:
                 stack.push_async_callback(self.own_embedder.close)
             stack.push_async_callback(self.assistant.provider.close)
-            if self.slack:
-                stack.push_async_callback(self.slack.api.close)
+            stack.push_async_callback(self.platforms.close)
             stack.push_async_callback(self.knowledge.close)
 
 
@@ -179,18 +173,10 @@ def build(
     readiness = Readiness(knowledge, assistant, settings.kb_path)
     metrics = Metrics()
     channel = WebChannel(bell)
-    email = _email(settings, home, store, files, inbox, clock, lookup)
-    slack = _slack(settings, store, files, inbox, clock)
-    platforms = [platform for platform in (email, slack) if platform]
+    platforms = make_platforms(Parts(settings, home, store, files, inbox, clock, _suggestions(settings)), lookup)
     configured: tuple[Channel, ...] = (channel, *(platform.channel for platform in platforms), *channels)
-    known_desks: dict[str, Desk] = {WEB_DESK: channel, **(desks or {})}
-    for platform in platforms:
-        known_desks.update(platform.desks)
-    sender = Sender(
-        {one.name: one for one in configured},
-        _known_desks(settings, known_desks),
-        files,
-    )
+    known_desks = _known_desks(settings, {WEB_DESK: channel, **(desks or {}), **platforms.desks})
+    sender = Sender({one.name: one for one in configured}, known_desks, files)
     worker = Worker(store, bell, clock, readiness.assistant, sender, metrics)
     access = Access(store, clock, hosts=settings.hosts)
     limit = RateLimit(
@@ -206,7 +192,7 @@ def build(
         WebDesk(store, files, inbox, access, bell, clock, policy),
         Pages(lambda: _page_config(settings, assistant)),
     )
-    routes = [route for part in parts for route in part.routes()] + (slack.door.routes() if slack else [])
+    routes = [route for part in parts for route in part.routes()] + platforms.routes()
     return Threadline(
         settings=settings,
         home=home,
@@ -224,29 +210,8 @@ def build(
         access=access,
         routes=routes,
         own_embedder=own_embedder,
-        email=email,
-        slack=slack,
+        platforms=platforms,
     )
-
-
-def _email(
-    settings: Settings, home: Home, store: Store, files: Files, inbox: Inbox, clock: Clock, lookup: "Lookup | None"
-) -> "Email | None":
-    """Return the email channel where it is configured; only there its libraries are loaded."""
-    if not settings.email_address:
-        return None
-    from bot.mail import make_email
-
-    return make_email(settings, home, store, files, inbox, clock, lookup)
-
-
-def _slack(settings: Settings, store: Store, files: Files, inbox: Inbox, clock: Clock) -> "Slack | None":
-    """Return Slack where it is configured; only there its libraries are loaded."""
-    if not settings.slack_bot_token:
-        return None
-    from bot.slack import make_slack
-
-    return make_slack(settings, store, files, inbox, clock, _suggestions(settings))
 
 
 def _known_desks(settings: Settings, desks: Mapping[str, Desk]) -> Mapping[str, Desk]:

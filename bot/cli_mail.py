@@ -1,24 +1,26 @@
-"""`threadline deliver` and `threadline replay`: mail from a pipe, and captured payloads through the same door.
+"""`threadline deliver`, mail from a pipe; and what `threadline replay` needs to read captured mails.
 
 Both write to the store beside a running `serve`, which takes up what it finds there within a second.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.home import Home
+from bot.replay import Outcome, Payload, Reader
 from bot.settings import Settings
-from bot.terminal import Commands, add, err, open_store, out, print_json, takes_json
+from bot.terminal import Commands, add, err, open_parts
 from core.errors import PermanentError, SetupError, ThreadlineError
 
 if TYPE_CHECKING:
-    from channels.email.mailroom import Mailroom, Read
+    from channels.email.addresses import Addresses
+    from channels.email.mailroom import Mailroom
 
 log = structlog.get_logger()
 
@@ -27,22 +29,11 @@ _EXAMPLE = "support@example.com"
 
 
 def add_mail(commands: Commands) -> None:
-    """Add `deliver` and `replay`."""
+    """Add `deliver`."""
     command = add(
         commands, "deliver", _deliver, "take in one mail from standard input", "threadline deliver < mail.eml"
     )
     command.set_defaults(failed=_TEMPORARY)  # any other status makes the mail server send the mail back
-    command = add(
-        commands,
-        "replay",
-        _replay,
-        "feed captured mails (.eml) through the same door as live ones",
-        "threadline replay mails/*.eml --dry-run --json",
-    )
-    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    command.add_argument("--channel", choices=("email",), default="email", help="whose payloads these are")
-    command.add_argument("--dry-run", action="store_true", help="only read them; nothing is stored or answered")
-    takes_json(command)
 
 
 async def _deliver(settings: Settings, options: argparse.Namespace) -> int:
@@ -67,74 +58,46 @@ async def _deliver(settings: Settings, options: argparse.Namespace) -> int:
 async def _mailroom(settings: Settings, stack: AsyncExitStack) -> "Mailroom":
     if not settings.email_address:
         raise SetupError("EMAIL_ADDRESS is not set. Name the support address, and EMAIL_SMTP_URL for the answers.")
-    from bot.bootstrap import open_files
     from bot.mail import make_email
-    from core.bell import Bell
-    from core.store.inbox import Inbox
 
-    store, now = await open_store(settings, stack)
-    home = Home(settings.threadline_home)
-    files = open_files(settings, home, store.database)
-    return make_email(settings, home, store, files, Inbox(store, Bell(), lambda: now), lambda: now).mailroom
+    return make_email(await open_parts(settings, stack)).mailroom
 
 
-async def _replay(settings: Settings, options: argparse.Namespace) -> int:
-    async with AsyncExitStack() as stack:
-        mailroom = None if options.dry_run else await _mailroom(settings, stack)
-        for line in [await _one(settings, file, mailroom) for file in _each(options.files)]:
-            if options.json:
-                print_json(line)
-            else:
-                _show(line)
-    return 0
-
-
-def _each(files: list[Path]) -> Iterator[Path]:
-    """The files, and those in folders, by name."""
-    for file in files:
-        yield from sorted(path for path in file.rglob("*") if path.is_file()) if file.is_dir() else (file,)
-
-
-async def _one(settings: Settings, file: Path, mailroom: "Mailroom | None") -> dict[str, Any]:
-    """What becomes of the captured mail in `file`, as the contract's line of `replay`."""
+async def captured_mails(settings: Settings, stack: AsyncExitStack, dry: bool) -> Reader:
+    """Return what reads captured mails, and takes them in unless `dry`. Raises `SetupError`."""
     from bot.mail import secret
-    from channels.email import mailroom as door
     from channels.email.addresses import Addresses
-    from channels.email.mail import Envelope
 
+    mailroom = None if dry else await _mailroom(settings, stack)
     key = secret(settings, Home(settings.threadline_home).path / "email.key") if settings.email_address else b"dry run"
     addresses = Addresses(settings.email_address or _EXAMPLE, key)
-    try:
-        raw = file.read_bytes()  # noqa: ASYNC240 (nothing else runs in this process)
-        found = door.read(raw, Envelope(), addresses, settings.email_blocked)
-        line = _line(file, found, door.thread_of(found, Envelope(), addresses))
-        if mailroom:
-            receipt = await mailroom.receive(raw, Envelope())
-            line["thread"] = receipt.thread
-    except (OSError, PermanentError) as error:
-        return {**_line(file), "outcome": "rejected", "reason": str(error)}
-    return line
+
+    def read(raw: bytes) -> list[Payload]:
+        payload = _payload(raw, addresses, settings.email_blocked)
+        return [replace(payload, take=lambda: _take(raw, mailroom, payload)) if mailroom else payload]
+
+    return read
 
 
-def _line(file: Path, found: "Read | None" = None, thread: str = "") -> dict[str, Any]:
-    mail = found.mail if found else None
-    ignored = found.ignored if found else None
-    return {
-        "file": str(file),
-        "outcome": "ignored" if ignored else "message",
-        "reason": ignored.value if ignored else None,
-        "thread": thread or None,
-        "author": {"id": mail.from_.address, "name": mail.from_.name} if mail else None,
-        "text": found.written.visible if found else "",
-        "full_text": found.written.full if found else "",
-        "files": [{"name": f.name, "type": f.type, "bytes": len(f.content)} for f in mail.attachments] if mail else [],
-    }
+def _payload(raw: bytes, addresses: "Addresses", blocked: Collection[str]) -> Payload:
+    """Read one mail, as far as it tells by itself."""
+    from channels.email import mailroom as door
+    from channels.email.mail import Envelope
+
+    found = door.read(raw, Envelope(), addresses, blocked)
+    mail = found.mail
+    return Payload(
+        Outcome.IGNORED if found.ignored else Outcome.MESSAGE,
+        found.ignored.value if found.ignored else None,
+        door.thread_of(found, Envelope(), addresses),
+        (mail.from_.address, mail.from_.name),
+        found.written.visible,
+        found.written.full,
+        tuple((file.name, file.type, len(file.content)) for file in mail.attachments),
+    )
 
 
-def _show(line: dict[str, Any]) -> None:
-    out.print(f"{line['file']}: {line['outcome']}", f"({line['reason']})" if line["reason"] else "", markup=False)
-    if line["outcome"] == "message":
-        names = ", ".join(file["name"] for file in line["files"])
-        out.print(f"  from   {line['author']['name']} <{line['author']['id']}>", markup=False)
-        out.print(f"  text   {line['text'][:300]!r}", markup=False, soft_wrap=True)
-        out.print(f"  files  {names or 'none'}", markup=False, soft_wrap=True)
+async def _take(raw: bytes, mailroom: "Mailroom", payload: Payload) -> Payload:
+    from channels.email.mail import Envelope
+
+    return replace(payload, thread=(await mailroom.receive(raw, Envelope())).thread)

@@ -3,13 +3,16 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from aiohttp import web
+
 from bot.home import Home
+from bot.platforms import Parts
 from bot.settings import Settings
 from channels.email.addresses import Addresses
 from channels.email.channel import EmailChannel
@@ -22,9 +25,6 @@ from channels.email.mailroom import Mailroom
 from channels.email.senders.resolver import Lookup
 from channels.email.senders.trust import Authenticator
 from core.errors import SetupError
-from core.store.files import Files
-from core.store.inbox import Clock, Inbox
-from core.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,19 @@ class Email:
     authenticator: Authenticator
     door: SmtpDoor | None
     pickup: ImapPickup | None
+
+    @property
+    def line(self) -> str:
+        """What the start prints of it."""
+        door = f", taken in at port {self.door.port}" if self.door else ""
+        return f"Mail        {self.addresses.address}{door}"
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Return nothing: mail comes by doors of its own."""
+        return ()
+
+    async def close(self) -> None:
+        """Do nothing: `running` has closed what it opened."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -58,16 +71,9 @@ class Email:
             self.authenticator.close()
 
 
-def make_email(
-    settings: Settings,
-    home: Home,
-    store: Store,
-    files: Files,
-    inbox: Inbox,
-    clock: Clock,
-    lookup: Lookup | None = None,
-) -> Email:
+def make_email(parts: Parts, lookup: Lookup | None = None) -> Email:
     """Return the email channel; `lookup` asks the DNS, else this machine's name servers. Raises `SetupError`."""
+    settings, home, store, files, clock = parts.settings, parts.home, parts.store, parts.files, parts.clock
     addresses = _addresses(settings, home)
     outgoing = Outgoing(settings.email_smtp_url, dkim=_dkim(settings, addresses), hello=addresses.domain)
     desks = {
@@ -83,7 +89,7 @@ def make_email(
     mailroom = Mailroom(
         store,
         files,
-        inbox,
+        parts.inbox,
         addresses,
         authenticator,
         clock,

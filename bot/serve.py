@@ -72,11 +72,7 @@ def banner(threadline: Threadline, url: str, token: str | None) -> str:
         f"  Chat page   {threadline.settings.public_url or url}/",
         f"  Desk page   {desk}",
     ]
-    if email := threadline.email:
-        door = f", taken in at port {email.door.port}" if email.door else ""
-        lines += [f"  Mail        {email.addresses.address}{door}"]
-    if slack := threadline.slack:
-        lines += [f"  Slack       {'Socket Mode' if threadline.settings.slack_app_token else slack.door.path}"]
+    lines += [f"  {platform.line}" for platform in threadline.platforms]
     if token:
         lines += [
             f"  Operator    {OWNER}; token {token}",

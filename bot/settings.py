@@ -15,6 +15,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bot.settings_email import EmailSettings
 from bot.settings_slack import SlackSettings
+from bot.settings_teams import TeamsSettings
 from channels.web.identity import MIN_SECRET
 from channels.web.pages import site_origin
 from core.errors import SetupError
@@ -25,7 +26,7 @@ SAMPLE_KB = Path(__file__).resolve().parent.parent / "kb" / "sample"
 SAMPLE_COMPANY = "Larkfield Cycles"
 
 
-class Settings(EmailSettings, SlackSettings):
+class Settings(EmailSettings, SlackSettings, TeamsSettings):
     """Everything an installation can set. Names of variables are these in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)

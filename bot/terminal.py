@@ -14,6 +14,7 @@ from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.bootstrap import Threadline
+    from bot.platforms import Parts
     from core.store.store import Store
 
 out = Console(highlight=False)
@@ -72,3 +73,16 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> "tuple[Store,
     stack.push_async_callback(store.close)
     await migrate(store.database)
     return store, time.time()
+
+
+async def open_parts(settings: Settings, stack: AsyncExitStack) -> "Parts":
+    """Return what platforms are made from, beside a running `serve` or without one, until the stack is closed."""
+    from bot.bootstrap import open_files
+    from bot.platforms import Parts
+    from core.bell import Bell
+    from core.store.inbox import Inbox
+
+    store, now = await open_store(settings, stack)
+    home = Home(settings.threadline_home)
+    files = open_files(settings, home, store.database)
+    return Parts(settings, home, store, files, Inbox(store, Bell(), lambda: now), lambda: now)

@@ -49,7 +49,7 @@ def vouched(message: EmailMessage) -> bytes:
 
 async def post(program: Program, raw: bytes, sender: str, recipients: Sequence[str]) -> None:
     """Hand `raw` in at the program's door, as a mail server does."""
-    email = program.threadline.email
+    email = program.threadline.platforms.email
     assert email
     assert email.door
     client = aiosmtplib.SMTP(hostname="127.0.0.1", port=email.door.port, start_tls=False, use_tls=False)

@@ -143,8 +143,8 @@ class MailDeskKit:
     @property
     def addresses(self) -> Addresses:
         """The program's addresses."""
-        assert self.program.threadline.email
-        return self.program.threadline.email.addresses
+        assert self.program.threadline.platforms.email
+        return self.program.threadline.platforms.email.addresses
 
     async def operator(self, name: str) -> MailHand:
         credentials = self.store.credentials

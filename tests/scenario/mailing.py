@@ -112,8 +112,8 @@ class House:
     @property
     def email(self) -> Email:
         """Its email channel."""
-        assert self.client.threadline.email
-        return self.client.threadline.email
+        assert self.client.threadline.platforms.email
+        return self.client.threadline.platforms.email
 
     @property
     def port(self) -> int:
