@@ -89,6 +89,7 @@ class Api:
         self._apart = apart
         self._opened: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
+        self._me: dict[str, Any] = {}
         self._next: dict[str, float] = {}
         self._closed_until: dict[tuple[str, str], float] = {}
 
@@ -124,6 +125,12 @@ class Api:
         except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
             raise self._meaning(error, method, lane) from error
         return dict(answer.data)
+
+    async def me(self) -> dict[str, Any]:
+        """Return who the app is in its workspace (auth.test), which is asked once. Raises as `call`."""
+        if not self._me:
+            self._me = await self.call("auth.test")
+        return self._me
 
     async def scopes(self) -> frozenset[str]:
         """Return what the bot's token may do: Slack says it beside each answer. Raises as `call`."""

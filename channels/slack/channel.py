@@ -6,16 +6,19 @@ so many characters, and which), so that any replica may go on with it; if that f
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from channels.base import Content, Sent
-from channels.slack import render, rich
+from channels.slack import render
 from channels.slack.api import BAD_BLOCKS, Api, SaidNo, patiently
 from channels.slack.names import CHANNEL, Place, Posted, platform_id, posted
-from channels.slack.rich import Block
+from channels.slack.rich import reading
+from channels.slack.rich.elements import Block
 from channels.slack.streamed import streamed
+from channels.slack.words import unescape_signs
 from core import wording
 from core.delivery import DeliveryState, Part
 from core.errors import PermanentError, ThreadlineError
@@ -94,14 +97,19 @@ class SlackChannel:
             **({"blocks": post.blocks} if post.blocks else {}),
             **({"thread_ts": where.root} if where.root else {}),
         )
-        posted_ = Posted(where.channel, str(answer["ts"]))
+        post_ = Posted(where.channel, str(answer["ts"]))
+        await self._in_its_thread(where, post_, answer)
+        return post_
+
+    async def _in_its_thread(self, where: Place, post: Posted, answer: Mapping[str, Any]) -> None:
+        """Take a post away that stands for all to read, as Slack posts the answer to a message that was deleted.
+
+        Raises `PermanentError` then.
+        """
         stands = answer.get("message")
-        if (
-            where.root and stands and stands.get("thread_ts") != where.root
-        ):  # Slack posts an answer to a deleted message for all to read
-            await self._delete(posted_)
+        if where.root and stands and stands.get("thread_ts") != where.root:
+            await self._delete(post)
             raise PermanentError("The message that this answers was deleted in Slack.")
-        return posted_
 
     # Streams
 
@@ -117,7 +125,7 @@ class SlackChannel:
             if len(more) > _LONGEST_PIECE:
                 return part.platform_id
             if stream is None:
-                return str(_Stream.of(await self._start(where, thread, more), text))
+                return await self._begin(where, thread, more, text)
             post = stream.post
             await self._api.call("chat.appendStream", channel=post.channel, ts=post.ts, markdown_text=more)
             return str(stream.grown(text))
@@ -125,6 +133,16 @@ class SlackChannel:
             away = isinstance(error, ThreadlineError)
             log.warning("slack_stream_stopped", thread=thread.id, why=str(error), exc_info=not away)
             return str(stream.broken()) if stream else ""
+
+    async def _begin(self, where: Place, thread: Thread, words: str, text: str) -> str:
+        """Start a stream of `text` with its `words`, and return its name. Raises where surely none has begun."""
+        try:
+            return str(_Stream.of(await self._start(where, thread, words), text))
+        except ThreadlineError:
+            raise
+        except Exception as error:  # noqa: BLE001 (the edge to a platform: it may have begun all the same)
+            log.warning("slack_stream_lost", thread=thread.id, why=str(error))
+            return str(_Stream.lost(where.channel))
 
     async def _start(self, where: Place, thread: Thread, words: str) -> Posted:
         team, _, user = thread.customer.removeprefix(f"{CHANNEL}:").partition("/")
@@ -141,16 +159,26 @@ class SlackChannel:
     async def cut_off(self, part: Part) -> None:
         """End the stream; it may have ended already. Raises as `Channel.send`."""
         stream = _Stream.parse(part.platform_id)
-        if stream is None:
-            return
+        if stream is None or stream.is_lost:
+            return  # one that is lost ends by itself, after five minutes
+        where, post = Place.parse(_thread(part).key.conversation), stream.post
         try:
-            await self._api.call("chat.stopStream", channel=stream.post.channel, ts=stream.post.ts)
+            answer = await self._api.call("chat.stopStream", channel=post.channel, ts=post.ts)
         except SaidNo as ended:
             log.info("slack_stream_had_ended", why=str(ended))
+        else:
+            with suppress(PermanentError):
+                await self._in_its_thread(where, post, answer)
 
     async def _end(self, stream: "_Stream", message: Message, thread: Thread, posts: list[render.Post]) -> Sent:
         """End the stream with what is missing; where its words can't just go on, the message is put in their place."""
+        where = Place.parse(thread.key.conversation)
         post = stream.post
+        if stream.is_lost:
+            found = await self._find(where, message)
+            if found is None:
+                return await self._post_all(where, message, posts)
+            post = found
         goes_on = stream.is_start_of(message.text) and len(message.text) <= _LONGEST_STREAM
         rest = streamed(message.text, stream.length) if goes_on else ""
         goes_on = goes_on and len(rest) <= _LONGEST_PIECE
@@ -159,7 +187,7 @@ class SlackChannel:
             last = {"markdown_text": rest, "blocks": _closing(message, thread)}
             arguments |= {name: value for name, value in last.items() if value}
         try:
-            await self._stop(arguments)
+            await self._in_its_thread(where, post, await self._stop(arguments))
         except SaidNo as ended:
             if ended.code == "stopped_by_user":
                 return Sent(DeliveryState.PARTIAL, platform_id=str(post), error="The customer stopped the answer.")
@@ -168,21 +196,39 @@ class SlackChannel:
         if goes_on or not posts:
             return Sent(platform_id=str(post))
         more = await self._update(post, message, posts[0], len(posts))
-        return await self._post_all(Place.parse(thread.key.conversation), message, [*more, *posts[1:]], post)
+        return await self._post_all(where, message, [*more, *posts[1:]], post)
 
-    async def _stop(self, arguments: dict[str, Any]) -> None:
-        """End a stream; where Slack refuses what stands below its words, that comes in words, without buttons."""
+    async def _find(self, where: Place, message: Message) -> Posted | None:
+        """Return the post that shows the beginning of `message`, of which we were never told; None if there is none."""
         try:
-            await self._api.call("chat.stopStream", **arguments)
+            me = str((await self._api.me()).get("bot_id"))
+            page = await self._page(where, message.at - _LOOKED, "")
+        except SaidNo as no:
+            log.info("slack_history_closed", why=str(no))
+            return None
+        said = _letters(message.text)
+        for one in reversed(page.get("messages") or ()):
+            begun = _letters(unescape_signs(str(one.get("text") or "")))
+            if one.get("bot_id") == me and not one.get("metadata") and begun and said.startswith(begun):
+                return Posted(where.channel, str(one["ts"]))
+        return None
+
+    async def _stop(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """End a stream, and return Slack's answer.
+
+        Where Slack refuses what stands below its words, that comes in words, without buttons.
+        """
+        try:
+            return await self._api.call("chat.stopStream", **arguments)
         except SaidNo as no:
             if no.code not in BAD_BLOCKS or "blocks" not in arguments:
                 raise
             log.exception("slack_blocks_refused", ts=arguments["ts"])
-            below = streamed(rich.words(arguments.pop("blocks")))
+            below = streamed(reading.words(arguments.pop("blocks")))
             said = "\n\n".join(filter(None, (arguments.get("markdown_text", ""), below)))
             if said and len(said) <= _LONGEST_PIECE:
                 arguments["markdown_text"] = said
-            await self._api.call("chat.stopStream", **arguments)
+            return await self._api.call("chat.stopStream", **arguments)
 
     async def _update(self, post: Posted, message: Message, new: render.Post, among: int) -> list[render.Post]:
         """Change the first of `among` posts in its place; where Slack refuses the blocks return what has no room."""
@@ -298,6 +344,15 @@ class _Stream:
             return None
         return cls(Posted(parts[0], parts[1]), int(parts[2]), parts[3])
 
+    @classmethod
+    def lost(cls, channel: str) -> "_Stream":
+        """Return the name of a stream that may have begun, in a post that we were never told of."""
+        return cls(Posted(channel, ""), 0, "lost")
+
+    @property
+    def is_lost(self) -> bool:
+        return not self.post.ts
+
     def __str__(self) -> str:
         return f"{self.post}:{self.length}:{self._check}"
 
@@ -312,16 +367,21 @@ class _Stream:
         return _Stream(self.post, self.length, "broken")
 
 
+def _letters(text: str) -> str:
+    """Return the letters of `text`: what stays of it whatever Slack makes of its marks and its lists' numbers."""
+    return "".join(filter(str.isalpha, text))
+
+
 def _check(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _posts(message: Message, thread: Thread) -> list[render.Post]:
-    return render.posts(message, language=thread.language, labels=_labels(thread.language), offers=_offers(thread))
+    return render.posts(message, labels=_labels(thread.language), offers=_offers(thread))
 
 
 def _closing(message: Message, thread: Thread) -> list[Block]:
-    return render.closing(message, thread.language, labels=_labels(thread.language), offers=_offers(thread))
+    return render.closing(message, labels=_labels(thread.language), offers=_offers(thread))
 
 
 def _labels(language: str) -> render.Labels:

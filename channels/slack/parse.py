@@ -6,8 +6,10 @@ What Slack sends has many kinds, and grows: only those that are named here are a
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
+from channels.slack import words
 from channels.slack.names import Place, person
 from core.ids import CaseId, MessageId, ThreadKey
 from core.messages import InboundRating
@@ -84,11 +86,29 @@ class Opened:
     tab: str
 
 
-Happened = Said | Changed | Opened | None
+class Silent(StrEnum):
+    """Why an event asks nothing of us."""
+
+    KIND = "kind"  # of a kind that is not listened to
+    NO_PERSON = "no_person"  # our own words, another app's, Slack's
+    UNCHANGED = "unchanged"  # the words are as before: a link got its preview, a thread a reply
+    OVERHEARD = "overheard"  # said in a channel, and not to us
+
+
+Happened = Said | Changed | Opened | Silent
+
+
+def recipient(body: JSON) -> Me:
+    """Return whom Slack sent the callback `body` to, as it says itself; without a user where it does not say."""
+    granted = next((one for one in _list(body, "authorizations") if one.get("is_bot")), {})
+    happened = _object(body, "event")
+    mentioned = words.mentioned(_text(happened, "text")) if happened.get("type") == "app_mention" else []
+    user = _text(granted, "user_id") or next(iter(mentioned), "")
+    return Me(_text(granted, "team_id") or _text(body, "team_id"), user)
 
 
 def event(body: JSON, me: Me, *, agent_view: bool = True) -> Happened:
-    """Return what the Events API callback `body` tells; None for what asks nothing of us.
+    """Return what the Events API callback `body` tells. What is overheard is `Said` too: our threads aren't known here.
 
     Raises ValueError for one that is not built as Slack builds them.
     """
@@ -103,7 +123,7 @@ def event(body: JSON, me: Me, *, agent_view: bool = True) -> Happened:
         case "app_home_opened":
             return Opened(_text(happened, "user"), _text(happened, "channel"), _text(happened, "tab") or "home")
         case _:
-            return None
+            return Silent.KIND
 
 
 def _message(happened: JSON, me: Me, *, agent_view: bool) -> Happened:
@@ -115,16 +135,16 @@ def _message(happened: JSON, me: Me, *, agent_view: bool) -> Happened:
         case "message_deleted":
             return _deleted(happened, me, agent_view=agent_view)
         case _:
-            return None
+            return Silent.KIND
 
 
 def _is_ours_or_a_bots(message: JSON, me: Me) -> bool:
     return bool(message.get("bot_id")) or _text(message, "user") in {"", me.user, "USLACKBOT"}
 
 
-def _said(happened: JSON, me: Me, *, agent_view: bool, mentioned: bool = False) -> Said | None:
+def _said(happened: JSON, me: Me, *, agent_view: bool, mentioned: bool = False) -> Said | Silent:
     if _is_ours_or_a_bots(happened, me):
-        return None
+        return Silent.NO_PERSON
     text = _text(happened, "text")
     channel, ts = _required(happened, "channel"), _required(happened, "ts")
     shared = [one for one in _list(happened, "attachments") if one.get("is_share") or one.get("is_msg_unfurl")]
@@ -142,13 +162,15 @@ def _said(happened: JSON, me: Me, *, agent_view: bool, mentioned: bool = False) 
     )
 
 
-def _changed(happened: JSON, me: Me, *, agent_view: bool) -> Changed | None:
+def _changed(happened: JSON, me: Me, *, agent_view: bool) -> Changed | Silent:
     """An edit by a person; Slack says 'changed' of link previews and of new replies too."""
     now, before = _object(happened, "message"), _object(happened, "previous_message")
     if _text(now, "subtype") == "tombstone":
         return _deleted({**happened, "deleted_ts": before.get("ts") or now.get("ts")}, me, agent_view=agent_view)
-    if _is_ours_or_a_bots(now, me) or _text(now, "text") == _text(before, "text"):
-        return None
+    if _is_ours_or_a_bots(now, me):
+        return Silent.NO_PERSON
+    if _text(now, "text") == _text(before, "text"):
+        return Silent.UNCHANGED
     channel, of = _required(happened, "channel"), _required(now, "ts")
     return Changed(
         place(channel, _text(now, "thread_ts"), of, agent_view=agent_view),
@@ -159,10 +181,10 @@ def _changed(happened: JSON, me: Me, *, agent_view: bool) -> Changed | None:
     )
 
 
-def _deleted(happened: JSON, me: Me, *, agent_view: bool) -> Changed | None:
+def _deleted(happened: JSON, me: Me, *, agent_view: bool) -> Changed | Silent:
     before = _object(happened, "previous_message")
     if _is_ours_or_a_bots(before, me):
-        return None
+        return Silent.NO_PERSON
     channel, of = _required(happened, "channel"), _required(happened, "deleted_ts")
     where = place(channel, _text(before, "thread_ts"), of, agent_view=agent_view)
     return Changed(where, f"{channel}:{of}", _text(before, "user"), f"{channel}:{of}:deleted", None)
@@ -171,7 +193,7 @@ def _deleted(happened: JSON, me: Me, *, agent_view: bool) -> Changed | None:
 def now_said(happened: JSON, me: Me, *, agent_view: bool = True) -> Said | None:
     """Return a message that mentions us since it was edited, None for any other change."""
     said = _said({**_object(happened, "message"), "channel": happened.get("channel")}, me, agent_view=agent_view)
-    return said if said and said.mentioned else None
+    return said if isinstance(said, Said) and said.mentioned else None
 
 
 def place(channel: str, root: str, ts: str, *, agent_view: bool = True) -> Place:
@@ -184,9 +206,25 @@ def place(channel: str, root: str, ts: str, *, agent_view: bool = True) -> Place
     return Place(channel, root or ts)
 
 
-def greeting(text: str) -> str:
-    """Return `text`, or a greeting in place of a mention that says nothing else: it is answered too."""
-    return text or _HELLO
+def named(said: Said, me: Me) -> list[str]:
+    """Return the people, but for us, whose names are needed to read what was said."""
+    others = [user for user in words.mentioned(said.text) if user != me.user]
+    return [*others, *(user for _, text in said.forwarded for user in words.mentioned(text))]
+
+
+def as_read(said: Said, written: JSON, me: Me, names: Mapping[str, str]) -> str:
+    """Return all of what was said, as people read it: with what was forwarded; `written` is its event.
+
+    A mention of us that says nothing else is a greeting: it is answered too.
+    """
+    own = words.shown(said.text, written, own=me.user, names=names)
+    whole = "\n\n".join(filter(None, (own, *(_quoted(author, text, names) for author, text in said.forwarded))))
+    return whole or ("" if said.files else _HELLO)
+
+
+def _quoted(author: str, text: str, names: Mapping[str, str]) -> str:
+    lines = "\n".join(f"> {line}" for line in words.read(text, names=names).split("\n"))
+    return f"Forwarded{f' from {author}' if author else ''}:\n{lines}"
 
 
 def read_file(file: JSON) -> RemoteFile:

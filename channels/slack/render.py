@@ -1,8 +1,8 @@
 """A message as posts in Slack: within Slack's limits, with sources, buttons and the operator's name.
 
-The channel calls `posts` for what it sends, `closing` when it ends a stream, `edited` for chat.update, and
-`last_resort` when Slack has refused the blocks. `rich` makes Markdown into blocks; here they are shared out over posts,
-so that a message of any sensible length arrives whole and in order. Pure.
+The channel calls `posts` for what it sends or changes, `closing` when it ends a stream, and `plain` when Slack has
+refused the blocks. `rich` makes Markdown into blocks; here they are shared out over posts, so that a message of any
+sensible length arrives whole and in order. Pure.
 """
 
 import re
@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from json import dumps
 
 from channels.markdown import is_safe
-from channels.slack import rich
-from channels.slack.rich import Block, Table
+from channels.slack.rich import cutting, reading
+from channels.slack.rich.elements import LONGEST_TEXT, LONGEST_URL, Block, cleaned, escape, literal
+from channels.slack.rich.page import parts
+from channels.slack.rich.table import Table
 from core.messages import Author, Citation, Message
-from core.wording import Line, text
 
 MOST_CHARACTERS = 40_000
 """Characters of a message that are shown; then comes '…'. An operator may write half of that (core.desk.MAX_TEXT)."""
@@ -29,7 +30,6 @@ _MOST_POSTS = 20
 _MOST_OF_SOURCES = 1_800  # characters of JSON
 _LONGEST_PLAIN = 3_900
 _LONGEST_TITLE = 150
-_LONGEST_URL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +55,30 @@ class Labels:
 ENGLISH = Labels()
 
 
-def posts(message: Message, *, language: str, labels: Labels = ENGLISH, offers: bool = True) -> list[Post]:
+def posts(message: Message, *, labels: Labels = ENGLISH, offers: bool = True) -> list[Post]:
     """Return `message` as posts, in their order; none if there is nothing in it to read.
 
     The first begins with the operator's name (block_id 'by'), the last ends with what `closing` returns; a survey ends
     with its five buttons (block_id 'survey'). `offers=False` leaves out the button that asks for a person. Of a
     message of more than `MOST_CHARACTERS` the beginning is shown, which is some twenty posts at most.
     """
-    if message.withdrawn:
-        return edited(message, language=language)
     pages = _pages(_short_enough(message.text))
     if not pages:
         return []
-    texts = [rich.words(page) for page in pages]
+    texts = [reading.words(page) for page in pages]
     if name := _name(message):
         pages[0].insert(0, _by(name))
         texts[0] = f"{name}\n{texts[0]}"
-    pages[-1] += _survey(message) or closing(message, language, labels=labels, offers=offers)
+    pages[-1] += _survey(message) or closing(message, labels=labels, offers=offers)
     return [
-        Post(rich.shortened(rich.escape(words), rich.LONGEST_TEXT), page)
-        for words, page in zip(texts, pages, strict=True)
+        Post(cutting.shortened(escape(words), LONGEST_TEXT), page) for words, page in zip(texts, pages, strict=True)
     ]
 
 
-def closing(message: Message, language: str, *, labels: Labels = ENGLISH, offers: bool = True) -> list[Block]:
+def closing(message: Message, *, labels: Labels = ENGLISH, offers: bool = True) -> list[Block]:
     """Return what stands below a message's words: its sources, and below an answer of the assistant the buttons.
 
     Their block_ids are 'sources', 'feedback' and 'person'. chat.stopStream takes them after the words were streamed.
-    `labels` are in `language`, which nothing else here needs.
     """
     made = [_sources(message.citations)] if message.citations else []
     if message.author is not Author.BOT:
@@ -90,39 +86,19 @@ def closing(message: Message, language: str, *, labels: Labels = ENGLISH, offers
     return [*made, _feedback(message, labels), *([_person(message, labels)] if offers else [])]
 
 
-def edited(message: Message, *, language: str, labels: Labels = ENGLISH, offers: bool = True) -> list[Post]:
-    """Return the posts that a changed or withdrawn message becomes, for chat.update of those that were sent.
-
-    There may be fewer than were sent, and the others are to be deleted; or more. Of a withdrawn message one post is
-    left, which says so.
-    """
-    if not message.withdrawn:
-        return posts(message, language=language, labels=labels, offers=offers)
-    words = text(Line.WITHDRAWN, language, operator=_one_line(message.name, _LONGEST_TITLE) or "…")
-    return [Post(rich.escape(words), [rich.literal(words)])]
-
-
-def last_resort(message: Message) -> list[str]:
-    """Return `message` as texts that Slack can't refuse: words with & < > as entities, at most 3,900 characters each.
-
-    With the operator's name before, and the sources behind. To be posted without blocks, and with mrkdwn=False.
-    """
-    words = rich.words(rich.blocks(_short_enough(message.text)))
-    sources = (f"{words} ({url})" if url else words for words, url in _listed(message.citations))
-    whole = "\n\n".join(filter(None, (_name(message), words, "\n".join(sources))))
-    return list(_pieces(rich.escape(whole)))
-
-
 def plain(post: Post) -> list[str]:
-    """Return `post` without its blocks: all of its words, as `last_resort` gives them."""
-    return list(_pieces(rich.escape(rich.words(post.blocks)))) or [post.text]
+    """Return `post` as texts that Slack can't refuse, at most 3,900 characters each: all of its words, as entities.
+
+    To be posted without blocks, and with mrkdwn=False.
+    """
+    return list(_pieces(escape(reading.words(post.blocks)))) or [post.text]
 
 
 def _pieces(escaped: str) -> Iterator[str]:
     rest = escaped.strip()
     while rest:
-        at = rich.cut(rest, rich.reach(rest, _LONGEST_PLAIN))
-        piece = rest[:at] if at == len(rest) else rich.without_half_entity(rest[:at])
+        at = cutting.cut(rest, cutting.reach(rest, _LONGEST_PLAIN))
+        piece = rest[:at] if at == len(rest) else cutting.without_half_entity(rest[:at])
         yield piece.rstrip()
         rest = rest[len(piece) :].lstrip()
 
@@ -131,11 +107,11 @@ def _short_enough(words: str) -> str:
     """Return `words`, or their beginning and '…' as a paragraph of its own: within a table it would not be seen."""
     if len(words) <= MOST_CHARACTERS:
         return words
-    return f"{words[: rich.cut(words, MOST_CHARACTERS)].rstrip()}\n\n…"
+    return f"{words[: cutting.cut(words, MOST_CHARACTERS)].rstrip()}\n\n…"
 
 
 def _one_line(words: str, most: int) -> str:
-    return rich.shortened(" ".join(rich.cleaned(words).split()), most)
+    return cutting.shortened(" ".join(cleaned(words).split()), most)
 
 
 def _name(message: Message) -> str:
@@ -147,7 +123,7 @@ def _name(message: Message) -> str:
 
 def _by(name: str) -> Block:
     """Return a line with an operator's name. In rich_text it is literal; in a context block it would be markup."""
-    block = rich.literal(name)
+    block = literal(name)
     block["elements"][0]["elements"][0]["style"] = {"bold": True}
     return {**block, "block_id": "by"}
 
@@ -158,7 +134,7 @@ def _listed(citations: Iterable[Citation]) -> Iterator[tuple[str, str]]:
         title = _one_line(source.title, _LONGEST_TITLE) or _one_line(source.source, _LONGEST_TITLE)
         heading = _one_line(source.heading, _LONGEST_TITLE)
         called = " > ".join(filter(None, (title, "" if heading == title else heading)))
-        safe = len(source.source) <= _LONGEST_URL and re.match("https?:", source.source, re.IGNORECASE)
+        safe = len(source.source) <= LONGEST_URL and re.match("https?:", source.source, re.IGNORECASE)
         yield f"{source.index}. {called}".strip(), source.source if safe and is_safe(source.source) else ""
 
 
@@ -214,7 +190,7 @@ def _survey(message: Message) -> list[Block]:
 
 def _label(words: str) -> Block:
     """Return words on a button, of which Slack takes 75 characters."""
-    return {"type": "plain_text", "text": rich.shortened(words, 75), "emoji": True}
+    return {"type": "plain_text", "text": cutting.shortened(words, 75), "emoji": True}
 
 
 # Sharing blocks out over posts
@@ -258,10 +234,10 @@ class _Pages:
 
 def _pages(markdown: str) -> list[list[Block]]:
     """Return the blocks of one post after the other; without markup, if that alone made it a great many."""
-    pages = _shared_out(rich.parts(markdown))
+    pages = _shared_out(parts(markdown))
     if len(pages) <= _MOST_POSTS:
         return pages
-    return _shared_out([rich.literal(rich.words(block for page in pages for block in page))])
+    return _shared_out([literal(reading.words(block for page in pages for block in page))])
 
 
 def _shared_out(parts: Iterable[Block | Table]) -> list[list[Block]]:
@@ -280,11 +256,11 @@ def _shared_out(parts: Iterable[Block | Table]) -> list[list[Block]]:
 
 def _add_rich(pages: _Pages, block: Block) -> None:
     """Add a block; one that is too long for a post as several, which each fill theirs."""
-    elements = [short for element in block["elements"] for short in rich.short_elements(element)]
+    elements = [short for element in block["elements"] for short in cutting.short_elements(element)]
     whole = block | {"elements": elements}
     if not elements:
         return
-    if pages.has_room(whole) or (_Pages().has_room(whole) and _words(whole) <= rich.LONGEST_ELEMENT):
+    if pages.has_room(whole) or (_Pages().has_room(whole) and _words(whole) <= cutting.LONGEST_ELEMENT):
         pages.add(whole)
         return
     begun: list[Block] = []

@@ -15,7 +15,7 @@ from channels.markdown import (
     parse,
     without_punctuation,
 )
-from channels.slack.rich import cleaned, escape
+from channels.slack.rich.elements import cleaned, escape
 
 _TOKEN = re.compile(r"<(?![\s\d=])")  # marks may stand between the signs of one: <*!here*>
 _TOKEN_IN_CODE = re.compile(

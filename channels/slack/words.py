@@ -11,6 +11,7 @@ _CODES = re.compile(r"(?:10|[0-9a-f])?[0-9a-f]{2,4}(?:-(?:10|[0-9a-f])?[0-9a-f]{
 _HALF = re.compile(r"[\ud800-\udfff]")
 _DEEPEST = 8
 _SPECIAL = {"!here": "@here", "!channel": "@channel", "!everyone": "@everyone"}
+_NO_NAME = {"!subteam": "@a-group", "!date": "some time"}
 
 
 def mentioned(text: str) -> list[str]:
@@ -29,6 +30,11 @@ def read(text: str, *, own: str = "", names: Mapping[str, str] | None = None) ->
     return "\n".join(line.strip(" ") if own and f"<@{own}" in text else line for line in shown.split("\n")).strip()
 
 
+def shown(text: str, written: Mapping[str, Any], *, own: str = "", names: Mapping[str, str] | None = None) -> str:
+    """Return `text` as `read` does, with the pictures that the blocks of the message `written` know."""
+    return with_pictures(read(text, own=own, names=names), pictures(written))
+
+
 def unescape_signs(text: str) -> str:
     """Return `text` with the three entities that Slack writes as signs; others stay as somebody typed them."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -42,7 +48,7 @@ def _word(token: str, names: Mapping[str, str]) -> str:
         return f"#{label or target[1:]}"
     if target.startswith("!"):
         kind = target.partition("^")[0]
-        return _SPECIAL.get(kind, label or target[1:])
+        return _SPECIAL.get(kind) or label or _NO_NAME.get(kind, kind[1:])
     address = target.removeprefix("mailto:").removeprefix("tel:")
     plain = (unescape(label), unescape(f"http://{label}"), unescape(f"https://{label}"), unescape(f"{label}/"))
     return address if not label or unescape(address) in plain else f"{label} ({address})"

@@ -96,7 +96,7 @@ class Lines:
         self.opened = 0
         self._sockets: list[web.WebSocketResponse] = []
         self._connected = asyncio.Event()
-        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self._waiting: dict[str, tuple[web.WebSocketResponse, asyncio.Future[Any]]] = {}
         self._numbers = count(1)
         self._turn = count()
         self._http: aiohttp.ClientSession | None = None
@@ -148,7 +148,7 @@ class Lines:
         socket = self._sockets[next(self._turn) % len(self._sockets)]
         envelope = f"env-{next(self._numbers)}"
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[envelope] = told
+        self._waiting[envelope] = (socket, told)
         frame = {
             "type": delivery.kind,
             "envelope_id": envelope,
@@ -228,12 +228,19 @@ class Lines:
                     self._answered(json.loads(message.data))
         finally:
             self._leave(socket)
+            self._lost_with(socket)
         return socket
 
     def _answered(self, frame: JSON) -> None:
-        waiting = self._waiting.get(frame.get("envelope_id", ""))
+        _, waiting = self._waiting.get(frame.get("envelope_id", ""), (None, None))
         if waiting and not waiting.done():
             waiting.set_result(frame.get("payload"))
+
+    def _lost_with(self, socket: web.WebSocketResponse) -> None:
+        """What a connection took along when it ended was not told: no 'ok' can come for it any more."""
+        for on, told in self._waiting.values():
+            if on is socket and not told.done():
+                told.set_exception(ConnectionError("the connection ended"))
 
     def _leave(self, socket: web.WebSocketResponse) -> None:
         if socket in self._sockets:

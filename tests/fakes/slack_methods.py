@@ -7,7 +7,7 @@ of docs.slack.dev (each method's page).
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.fakes.slack_blocks import complaints_of_view
@@ -21,6 +21,7 @@ JSON = dict[str, Any]
 
 TRIGGER_SECONDS = 3.0
 _HISTORY = {"channel": "channels:history", "group": "groups:history", "im": "im:history", "mpim": "mpim:history"}
+_READ = {"channel": "channels:read", "group": "groups:read", "im": "im:read", "mpim": "mpim:read"}
 
 
 @method("auth.test")
@@ -39,9 +40,9 @@ def _auth_test(workspace: Workspace, arguments: JSON) -> JSON:
 # Conversations and people
 
 
-def _allowed(room: Room, arguments: JSON) -> None:
+def _allowed(room: Room, arguments: JSON, scopes: Mapping[str, str] = _HISTORY) -> None:
     """Check the scope, which depends on what kind of conversation it is."""
-    needed = _HISTORY[room.kind]
+    needed = scopes[room.kind]
     if needed not in arguments["scopes"]:
         raise Refused("missing_scope", needed=needed, provided=",".join(sorted(arguments["scopes"])))
 
@@ -93,13 +94,17 @@ def _replies(workspace: Workspace, arguments: JSON) -> JSON:
 @method("conversations.info", "channels:read", "groups:read", "im:read", "mpim:read")
 def _info(workspace: Workspace, arguments: JSON) -> JSON:
     needs(arguments, "channel")
-    return {"channel": workspace.room(arguments["channel"]).payload()}
+    room = workspace.room(arguments["channel"])
+    _allowed(room, arguments, _READ)
+    return {"channel": room.payload()}
 
 
 @method("conversations.members", "channels:read", "groups:read", "im:read", "mpim:read")
 def _members(workspace: Workspace, arguments: JSON) -> JSON:
     needs(arguments, "channel")
-    members: Any = workspace.room(arguments["channel"]).members
+    room = workspace.room(arguments["channel"])
+    _allowed(room, arguments, _READ)
+    members: Any = room.members
     return _pages(members, arguments, "members", 1000)
 
 

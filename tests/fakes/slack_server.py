@@ -21,9 +21,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import yaml  # type: ignore[import-untyped]
 from aiohttp import web
 
 from tests.fakes.slack_events import Delivery, Lines, callback
@@ -33,41 +35,19 @@ from tests.fakes.slack_workspace import BOT_USER, Post, Refused, Room, Workspace
 
 JSON = dict[str, Any]
 
-EVENTS = frozenset(
-    {
-        "app_home_opened",
-        "app_mention",
-        "member_joined_channel",
-        "message.channels",
-        "message.groups",
-        "message.im",
-        "message.mpim",
-    }
-)
-ALL_SCOPES = frozenset(
-    {
-        "app_mentions:read",
-        "assistant:write",
-        "channels:history",
-        "channels:read",
-        "chat:write",
-        "commands",
-        "files:read",
-        "files:write",
-        "groups:history",
-        "groups:read",
-        "im:history",
-        "im:read",
-        "im:write",
-        "mpim:history",
-        "mpim:read",
-        "mpim:write",
-        "reactions:write",
-        "users:read",
-    }
-)
+_MANIFEST = yaml.safe_load((Path(__file__).resolve().parents[2] / "manifests/slack/manifest.yaml").read_text("utf-8"))
+EVENTS = frozenset(_MANIFEST["settings"]["event_subscriptions"]["bot_events"])
+SCOPES_GIVEN = frozenset(_MANIFEST["oauth_config"]["scopes"]["bot"])
+"""What the app has subscribed to, and may do: no more than its manifest says, so that nothing works here only."""
+
 _OF_ROOM = {"channel": "message.channels", "group": "message.groups", "im": "message.im", "mpim": "message.mpim"}
-_READING = {"message.channels": "channels:history", "message.groups": "groups:history", "message.im": "im:history"}
+_READING = {
+    "app_mention": "app_mentions:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+    "message.mpim": "mpim:history",
+}
 _AS_JSON = ("blocks", "metadata", "view", "files", "prompts", "chunks", "attachments")
 _SIGN_IN = "<!DOCTYPE html><html><head><title>Slack</title></head><body>Sign in to your workspace</body></html>"
 
@@ -122,7 +102,7 @@ class SlackServer:
         self.lines = lines or Lines()
         self.bot_token = "xoxb-fake"
         self.app_token = "xapp-fake"
-        self.scopes = set(ALL_SCOPES)
+        self.scopes = set(SCOPES_GIVEN)
         self.events = set(EVENTS)
         self.auth_error = ""
         self.echo = echo
@@ -226,7 +206,7 @@ class SlackServer:
         if room and BOT_USER not in room.members:
             return None
         name = _OF_ROOM[room.kind] if room and event["type"] == "message" else event["type"]
-        if name not in self.events or _READING.get(name, "chat:write") not in self.scopes:
+        if name not in self.events or not {_READING.get(name, "")} <= {"", *self.scopes}:
             return None
         wrapped = callback(event, f"Ev{next(self._numbers):06d}", shared=bool(room and room.teams))
         return Delivery("events_api", wrapped)

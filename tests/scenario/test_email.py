@@ -68,7 +68,7 @@ def someone(name: str) -> str:
 
 
 def carries_what_an_answer_must(home: House, asked: Mail, came: Came) -> None:
-    mail, addresses = came.mail, home.platforms.email.addresses
+    mail, addresses = came.mail, home.email.addresses
     assert mail.in_reply_to == (asked.message_id,)
     assert mail.references[-1] == asked.message_id
     assert mail.header("auto-submitted") == "auto-replied"

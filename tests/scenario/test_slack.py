@@ -18,6 +18,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from bot.http import listen
+from channels.slack.names import Place
 from core import wording
 from core.messages import Author, FileOutcome, Rating
 from core.wording import Line
@@ -25,6 +26,7 @@ from kb.embed import Embedder
 from tests.fakes.openai_server import FakeOpenAI, call, hang, say, slow
 from tests.fakes.slack_events import Delivery, callback
 from tests.fakes.slack_people import Done, Person
+from tests.fakes.slack_server import SlackServer
 from tests.fakes.slack_workspace import BOT_USER, STREAM_SECONDS, TEAM
 from tests.scenario.slacking import (
     A_PERSON,
@@ -35,6 +37,7 @@ from tests.scenario.slacking import (
     WITHIN,
     Office,
     Talk,
+    command,
     office,
     rating_button,
     reworded,
@@ -673,8 +676,18 @@ async def test_an_answer_whose_flow_breaks_is_read_to_its_end_and_stands_there_o
     here.server.fail(broken, channel=kim.dm, **how)
     talk = await here.asks(kim, RETURNS)
     await talk.answer()
-    begun_unseen = broken == "chat.startStream" and "done" in how  # we were never told which post that was
-    assert sum("30 days" in words for words in talk.words) == 1 + begun_unseen
+    assert sum("30 days" in words for words in talk.words) == 1
+
+
+async def test_a_flow_of_which_we_were_never_told_stays_only_where_the_thread_may_not_be_read(
+    here: Office, kim: Person
+) -> None:
+    here.server.fail("chat.startStream", channel=kim.dm, drop=True, done=True)
+    here.server.fail("conversations.replies", channel=kim.dm, error="missing_scope", needed="im:history")
+    talk = await here.asks(kim, RETURNS)
+    begun, whole = await talk.settled()
+    assert begun.split("\n")[0] in whole
+    assert "30 days" in whole
 
 
 async def test_an_answer_whose_time_to_flow_was_over_is_whole_in_its_place(here: Office, kim: Person) -> None:
@@ -776,6 +789,97 @@ async def test_a_message_of_forty_thousand_characters_is_taken_and_answered(
     [asked] = await talk.stored(Author.CUSTOMER)
     assert asked.full == text, "operators can read all of it"
     assert len(asked.text) == 20_000
+
+
+# Captured events
+
+REPLAY = ("replay", "--channel", "slack", "--json")
+KEYS = ["file", "outcome", "reason", "thread", "author", "text", "full_text", "files"]
+
+
+def captured(done: Done, number: int = 0) -> Any:
+    """Return the payload of what the app would have been told."""
+    return done.deliveries[number].payload
+
+
+def lines(out: str) -> list[dict[str, Any]]:
+    """Return what the command printed, each line with all that the contract names."""
+    found = [json.loads(line) for line in out.splitlines()]
+    assert all(list(line) == KEYS for line in found)
+    return found
+
+
+async def test_captured_events_are_read_without_being_taken_in_and_without_a_token(tmp_path: Path) -> None:
+    async with SlackServer() as slack:
+        kim, lee = slack.person("Kim"), slack.person("Lee")
+        room = slack.channel("shop", kim, lee)
+        asked = await kim.writes(room.id, RETURNS, mention=True, files=[("bill.txt", b"4.90")], tell=False)
+        heard = await lee.writes(room.id, "Nice weather.", tell=False)
+        edited = await kim.edits(room.id, asked.ts, "Never mind", tell=False)
+        join = {"type": "message", "subtype": "channel_join", "user": lee.id, "channel": room.id, "ts": heard.ts}
+        frame = {"type": "events_api", "envelope_id": "e", "payload": captured(heard)}
+        (tmp_path / "asked.json").write_text(json.dumps(captured(asked)))
+        (tmp_path / "list.json").write_text(json.dumps([frame, {**captured(heard), "event": join}]))
+        (tmp_path / "more.jsonl").write_text(f"{json.dumps(captured(edited))}\n\n{json.dumps({'type': 'x'})}\n")
+        (tmp_path / "torn.json").write_text('{"type": "event_callback", "ev')
+        files = ("asked.json", "list.json", "more.jsonl", "torn.json", "none.json")
+        status, out, _ = await command(tmp_path, *REPLAY, "--dry-run", *files)
+        calls = slack.calls
+    assert (status, calls) == (0, [])
+    asked_line, *others = lines(out)
+    assert asked_line == {
+        "file": "asked.json",
+        "outcome": "message",
+        "reason": None,
+        "thread": f"{room.id}:{asked.ts}",
+        "author": {"id": kim.id, "name": ""},
+        "text": RETURNS,
+        "full_text": RETURNS,
+        "files": [{"name": "bill.txt", "type": "text/plain", "bytes": 4}],
+    }
+    assert [(line["file"], line["outcome"], line["reason"]) for line in others[:4]] == [
+        ("list.json", "ignored", "overheard"),
+        ("list.json", "ignored", "kind"),
+        ("more.jsonl", "message", "edited"),
+        ("more.jsonl", "rejected", "no event_callback of Slack's Events API"),
+    ]
+    assert others[2]["text"] == "Never mind"
+    assert [line["outcome"] for line in others[4:]] == ["rejected", "rejected"]
+    assert not (tmp_path / "threadline.db").exists()
+
+
+async def test_a_captured_question_is_answered_once_by_the_running_program_however_often_it_is_replayed(
+    here: Office, tmp_path: Path
+) -> None:
+    kim = here.server.person("Kim")
+    room = here.server.channel("shop", kim)
+    asked = await kim.writes(room.id, RETURNS, mention=True, tell=False)
+    heard = await kim.writes(room.id, "Nice weather.", tell=False)
+    gone = await kim.deletes(room.id, heard.ts, tell=False)
+    said = [*(delivery.payload for delivery in asked.deliveries), captured(heard), captured(gone)]
+    (tmp_path / "said.json").write_text(json.dumps(said))
+    for _ in range(2):
+        status, out, complained = await here.command(*REPLAY, str(tmp_path / "said.json"))
+        assert (status, complained) == (0, "")
+    talk = Talk(here, room.id, asked.ts, asked)
+    assert "30 days" in (await talk.answer()).text
+    assert len(talk.posts) == 1
+    assert [said.text for said in await talk.stored(Author.CUSTOMER)] == [RETURNS]
+    first, second, overheard, deleted = lines(out)
+    thread = await talk.thread()
+    assert thread
+    assert first["thread"] == second["thread"] == thread.id
+    assert (overheard["outcome"], overheard["reason"]) == ("ignored", "overheard")
+    assert deleted["outcome"] == "ignored"
+    assert await here.store.find_thread(Place(room.id, heard.ts).key(TEAM)) is None
+
+
+async def test_where_slack_is_off_nothing_is_taken_in_and_the_command_says_what_helps(tmp_path: Path) -> None:
+    (tmp_path / "asked.json").write_text("{}")
+    status, out, complained = await command(tmp_path, *REPLAY, "asked.json")
+    assert (status, out) == (1, "")
+    assert "SLACK_BOT_TOKEN is not set" in complained
+    assert "--dry-run" in complained
 
 
 # Over HTTP
@@ -974,6 +1078,56 @@ async def test_a_question_that_is_deleted_while_it_is_answered_is_not_answered(
     gate.set()
     shown = [post.text for post in clever.server.workspace.reads(kim.dm) if post.user == BOT_USER]
     assert shown == [], "and nothing stands there without what it answers"
+
+
+@pytest.mark.parametrize("ending", ["the answer ends", "the deletion is heard"])
+async def test_an_answer_that_flows_below_a_question_just_deleted_does_not_stay_for_all_to_read(
+    clever: Office, model: FakeOpenAI, ending: str
+) -> None:
+    kim, gate, pace = clever.server.person("Kim"), asyncio.Event(), asyncio.Event()
+    room = clever.server.channel(f"gone-{ending}", kim)
+    before = len(model.requests)
+    model.then(slow(gate, search()), say("".join(PIECES), PIECES, pace=pace))
+    talk = await clever.asks(kim, RETURNS, room)
+
+    async def asked() -> bool:
+        return len(model.requests) > before
+
+    await until(asked, WITHIN)
+    gone = await kim.deletes(room.id, talk.root, tell=False)
+    gate.set()
+    pace.set()  # the first piece begins the flow
+
+    async def flows() -> bool:
+        return bool(clever.calls("chat.startStream", room.id))
+
+    await until(flows, WITHIN)
+    if ending == "the deletion is heard":
+        await clever.server.tell(gone.deliveries)
+
+    async def over() -> bool:
+        pace.set()
+        return not any((await clever.store.backlog()).values())
+
+    await until(over, WITHIN)
+    assert [read.text for read in clever.server.workspace.reads(room.id) if read.user == BOT_USER] == []
+
+
+async def test_what_slack_brings_while_the_program_stops_is_taken_in_or_brought_again(opened: Open) -> None:
+    async with opened() as stopping:
+        kim = stopping.server.person("Kim")
+        stopping.server.fail("users.info", times=-1, delay=0.5)
+        coming = [asyncio.create_task(kim.writes(kim.dm, RETURNS)) for _ in range(3)]
+
+        async def arrived() -> bool:
+            return len(stopping.server.calls_of("users.info")) > 0
+
+        await until(arrived, WITHIN)
+        await stopping.stop()
+        await stopping.start()
+        for done in await asyncio.gather(*coming):
+            assert done.ok
+            assert "30 days" in (await Talk(stopping, kim.dm, done.ts, done).answer()).text
 
 
 async def test_a_stop_between_the_ok_and_the_answer_loses_nothing_and_answers_once(opened: Open) -> None:

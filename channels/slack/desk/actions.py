@@ -4,9 +4,8 @@ Called by `channel`. Each handler returns once what was done is stored, or is kn
 the operator in private, and forms, come after that. A copy of an event carries the id of the first.
 """
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from channels.slack.desk import parse, views
 from channels.slack.desk.home import Overview
 from channels.slack.desk.operators import Operators
 from channels.slack.desk.posting import Poster, about
+from channels.slack.later import Later
 from channels.slack.names import Posted
 from core import desk as rules
 from core.case import Case
@@ -89,25 +89,14 @@ class Actions:
         self._team = team
         self._clock = clock
         self._others: OrderedDict[str, str] = OrderedDict()  # threads that are no case's: what their writers are told
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._later = Later("operator_not_answered")
 
     async def close(self) -> None:
         """Wait for what was begun after an event was taken."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("operator_not_answered", desk=self._desk, exc_info=error)
+        await self._later.finish()
 
     def _say(self, user: str, text: str, root: str = "") -> None:
-        self._later(self._poster.whisper(user, text, root))
+        self._later.begin(self._poster.whisper(user, text, root))
 
     # Lines in a case's thread
 
@@ -186,7 +175,7 @@ class Actions:
 
     async def _words(self, text: str, event: JSON) -> str:
         names = await self._operators.names(words.mentioned(text))
-        return words.with_pictures(words.read(text, names=names), words.pictures(event))
+        return words.shown(text, event, names=names)
 
     async def _expect(self, files: tuple[slack_parse.RemoteFile, ...]) -> tuple[FileId, ...]:
         """Take note of a line's files, which are fetched when they go out. Raises `PermanentError` for the writer."""
@@ -241,7 +230,7 @@ class Actions:
         if isinstance(operator, str):
             self._say(press.user, operator, root)
         elif asked.action is None:
-            self._later(self._open(asked, operator, press, root))
+            self._later.begin(self._open(asked, operator, press, root))
         else:
             event = DeskEvent(
                 asked.case,
@@ -351,7 +340,7 @@ class Actions:
         except LookupError:
             self._say(user, NO_CASE, root)
             return
-        self._later(self._tell(event, receipt, user, root))
+        self._later.begin(self._tell(event, receipt, user, root))
 
     async def _tell(self, event: DeskEvent, receipt: Receipt, user: str, root: str) -> None:
         told = await self._inbox.told(event, receipt, _TOLD)

@@ -27,7 +27,6 @@ class Poster:
     def __init__(self, api: Api, channel: str) -> None:
         self._api = api
         self.channel = channel
-        self._me: dict[str, Any] = {}
 
     async def post(self, post: Post, *, root: str = "", broadcast: bool = False, **about: object) -> Posted:
         """Post, into the thread `root` if it is named; `about` goes along where only apps see it. Raises as `Api`."""
@@ -102,12 +101,11 @@ class Poster:
 
     async def me(self) -> dict[str, Any]:
         """Return who the app is (auth.test); {} while Slack does not say."""
-        if not self._me:
-            try:
-                self._me = await self._api.call("auth.test")
-            except ThreadlineError as away:
-                log.info("slack_self_unknown", why=str(away))
-        return self._me
+        try:
+            return await self._api.me()
+        except ThreadlineError as away:
+            log.info("slack_self_unknown", why=str(away))
+            return {}
 
     async def history(self, since: float, *, pages: int = 5) -> list[dict[str, Any]]:
         """Return what was posted in the channel since then, the newest first; [] where the app may not read it."""

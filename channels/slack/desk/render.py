@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channels.slack.desk.parse import PREFIX, cut
-from channels.slack.rich import escape
+from channels.slack.rich.elements import escape
 from core.case import Case, Overdue
 from core.delivery import Delivery, DeliveryState
 from core.desk import RESENDABLE, allowed

@@ -124,6 +124,7 @@ async def test_channels_refuse_as_slack_does(slack: SlackServer, client: AsyncWe
     assert all(error == answer for error, answer in said.items())
     kim.member.deleted = True
     assert await refused(client.chat_postMessage(channel=kim.dm, text="Hi")) == "user_disabled"
+    slack.scopes.add("im:write")
     assert await refused(client.conversations_open(users=kim.id)) == "user_disabled"
 
 

@@ -187,7 +187,7 @@ class Raw(Model):
     _attribute_map = {"additional_properties": {"key": "", "type": "{object}"}}  # noqa: RUF012 (the SDK's own form)
 
     def __init__(self, body: JSON) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.additional_properties = body
 
 

@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.doctor_slack import FOR_AGENT_VIEW, FOR_CUSTOMERS, FOR_DESKS
 from channels.slack.door import PATH
+from tests.fakes import slack_methods, slack_server
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "manifests" / "slack" / "manifest.yaml").read_text(encoding="utf-8")
@@ -104,6 +105,14 @@ def test_no_scope_is_asked_for_that_nothing_needs() -> None:
     by_events = {scope for names in SUBSCRIPTIONS.values() for scope in names.values()}
     assert set(SCOPES) <= by_methods | by_events | {"commands"}
     assert len(SCOPES) == len(set(SCOPES))
+
+
+def test_the_fake_slack_asks_for_the_same_scopes_and_gives_the_app_no_more() -> None:
+    asked = {method: set(slack_methods.SCOPES[method]) for method in called() & slack_methods.SCOPES.keys()}
+    of_rooms = {method for method in asked if method.startswith("conversations.")}  # by the kind of each
+    assert {method for method in asked if not METHODS[method] <= asked[method]} <= of_rooms
+    assert set(SCOPES) == slack_server.SCOPES_GIVEN
+    assert set(EVENTS) == slack_server.EVENTS
 
 
 def test_the_doctor_looks_for_the_scopes_of_the_manifest() -> None:
