@@ -16,6 +16,7 @@ from bot.cli_kb import add_kb
 from bot.cli_mail import add_mail
 from bot.cli_operator import add_operator
 from bot.cli_replay import add_replay
+from bot.cli_teams import add_teams
 from bot.report import eval_tables, progress_bar
 from bot.settings import Settings, load_settings
 from bot.telemetry import configure_logging
@@ -73,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_operator(commands)
     add_mail(commands)
     add_replay(commands)
+    add_teams(commands)
     command = add(
         commands, "doctor", _doctor, "say what is configured, what is missing, and the fix", "threadline doctor"
     )

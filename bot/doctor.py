@@ -55,8 +55,14 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
     else:
         fix = "Set SLACK_BOT_TOKEN with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET; see docs/slack.md."
         yield Check("slack", "off", "no token", fix)
-    later = "Later: TEAMS_APP_ID, TEAMS_APP_PASSWORD, TEAMS_TENANTS"
-    yield Check("teams", "off", "not part of this version yet", later)
+    if settings.teams_app_id or settings.teams_dev:
+        from bot.doctor_teams import examine_teams
+
+        async for check in examine_teams(settings):
+            yield check
+    else:
+        fix = "Set TEAMS_APP_ID, TEAMS_APP_PASSWORD and TEAMS_TENANTS; see docs/teams.md."
+        yield Check("teams", "off", "no app", fix)
 
 
 def _port(settings: Settings, home: Home) -> Check:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-ADDRESS = r"\bhttps?://[^\s<>\"'`\u00ab\u00bb]{1,2000}"
+ADDRESS = r"\bhttps?://[^\s<>\"'`|\u00ab\u00bb]{1,2000}"
 """Pattern of a web address in plain words; `without_punctuation` takes off what belongs to the sentence."""
 
 _MAILBOX = re.compile(r"mailto:[^\s@?&<>\"]+@[^\s@?&<>\"]+(?:\?[^\s<>\"]*)?", re.IGNORECASE)

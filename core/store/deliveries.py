@@ -7,14 +7,14 @@ thread's row, so an operator's claim comes either before it (and nothing is sent
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Row, bindparam, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, Float, Row, bindparam, case, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.decision import Decision
 from core.delivery import Delivery, DeliveryState, Part, PartKind
 from core.events import DeskUnreachable
-from core.ids import CaseId, DeliveryId, FileId, MessageId, RunId, ThreadId, new_id
+from core.ids import CaseId, DeliveryId, FileId, MessageId, RunId, ThreadId, ThreadKey, new_id
 from core.policy import WEB_DESK, Moment, Policy
 from core.store import leases, threads
 from core.store.engine import Database
@@ -258,6 +258,25 @@ class Deliveries:
         )
         async with self._database.reading() as connection:
             return await connection.scalar(query.limit(1)) is not None
+
+    async def message_with(self, key: ThreadKey, platform_id: str) -> MessageId | None:
+        """Return the message of the conversation `key` that `platform_id` is, or is one of several parts of."""
+        sent = literal(",") + deliveries.c.platform_id + literal(",")
+        query = (
+            select(deliveries.c.message_id)
+            .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
+            .where(
+                threads_table.c.channel == key.channel,
+                threads_table.c.account == key.account,
+                threads_table.c.conversation == key.conversation,
+                deliveries.c.message_id.is_not(None),
+                deliveries.c.kind == PartKind.TEXT.value,
+                sent.contains(f",{platform_id},", autoescape=True),
+            )
+        )
+        async with self._database.reading() as connection:
+            found = await connection.scalar(query.limit(1)) if platform_id else None
+        return None if found is None else MessageId(found)
 
     async def of_messages(self, thread: ThreadId) -> dict[MessageId, list[Delivery]]:
         """Return what became of each part of each sent message of `thread`: of a part sent again, the last attempt."""

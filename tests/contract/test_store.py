@@ -75,8 +75,9 @@ async def test_many_first_messages_of_one_thread_at_the_same_moment_are_all_kept
 async def test_one_event_that_can_not_be_taken_takes_none_of_its_moment_with_it(scene: Scene) -> None:
     lost = DeskEvent(CaseId("c_none"), "lost", ADA, "Ada", DeskAction.CLAIM)
     coming = [message(f"line {n}", f"e{n}") for n in range(20)]
+    together: list[InboundMessage | DeskEvent] = [*coming[:10], lost, *coming[10:]]
     told = await asyncio.gather(
-        *(scene.store.receipts.accept(inbound, scene.clock()) for inbound in [*coming[:10], lost, *coming[10:]]),
+        *(scene.store.receipts.accept(inbound, scene.clock()) for inbound in together),
         return_exceptions=True,
     )
     assert [type(one).__name__ for one in told] == ["Receipt"] * 10 + ["LookupError"] + ["Receipt"] * 10

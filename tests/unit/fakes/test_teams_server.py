@@ -86,7 +86,7 @@ def application(teams: TeamsServer, *, secret: str = "", tenant: str = TENANT) -
     )
 
 
-class Credentials(AppCredentials):  # type: ignore[misc]
+class Credentials(AppCredentials):
     """Tokens by msal, from the fake's login."""
 
     def __init__(self, teams: TeamsServer) -> None:
@@ -101,7 +101,7 @@ class Credentials(AppCredentials):  # type: ignore[misc]
         return str(self._app.acquire_token_for_client([SCOPE])["access_token"])
 
 
-class Factory(ServiceClientCredentialsFactory):  # type: ignore[misc]
+class Factory(ServiceClientCredentialsFactory):
     """Hands out those credentials."""
 
     def __init__(self, credentials: Credentials) -> None:

@@ -1,0 +1,1 @@
+"""Operators who work in a Teams channel or group chat."""

@@ -1,0 +1,413 @@
+"""What operators do in Teams, handed to the inbox: lines in a case's thread, presses, and what they ask the app.
+
+Called by `channel`. Each handler returns once what was done is stored, or is known to come to nothing. A press is
+answered while Teams waits for it; what is told to the writer of a line comes after that. A copy of an event carries
+the id of the first.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import structlog
+
+from channels.teams.adapter import Answer
+from channels.teams.desk import parse
+from channels.teams.desk.cards import Cards
+from channels.teams.desk.names import Card
+from channels.teams.desk.operators import Operators
+from channels.teams.desk.posting import Poster
+from channels.teams.desk.render import moved, suggestion
+from channels.teams.desk.shared import command, refused, stays_inside
+from channels.teams.names import root_of, thread_in
+from channels.teams.parse import Changed, Person, Pressed, RemoteFile, Said
+from core.case import Case
+from core.desk import Operator
+from core.errors import ThreadlineError
+from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
+from core.messages import Author, DeskAction, DeskEvent, Message
+from core.store.files import Files
+from core.store.inbox import Clock, Inbox
+from core.store.receipts import DONE, REFUSED, Receipt
+from core.store.store import Store
+
+log = structlog.get_logger()
+
+JSON = Mapping[str, Any]
+
+_TOLD = 10.0  # seconds that an action may take before its answer
+_AT_ONCE = 2.2  # seconds for the answer to a press: Teams' people wait, and what comes late they read as a fault
+_STILL_COMES = 60.0  # seconds in which Teams may still bring a line that it could not bring before
+_MOST_KEPT = 1_000
+
+NO_CASE = "This case is not here any more."
+OLD_CARD = "This card is of another version of Threadline, so nothing was done. Ask me for the case: it has a new card."
+OTHER_CARD = "This is not the card of that case, so nothing was done. Go on where the case is."
+NO_FILES = (
+    "Teams does not give files of channels to apps, so nothing of this line was kept or sent. Write the words without "
+    "the file, and send the file from the web desk."
+)
+NEVER_READ = "The line you changed was never read here, so nothing was changed at the customer's. Write it again."
+NOTE_CHANGED = "Changed here only: in the transcript, your note keeps its first words."
+NOTE_DELETED = "Deleted here only: in the transcript, your note stays."
+NO_NOTE_OF_IT = (
+    "This line is with the customer already, so it can't become a note: nothing was changed there. Delete it."
+)
+STAYS_DELETED = "The customer does not get a deleted line back. Write it again."
+NOT_ITS_CARD = "This is not the card of the case any more, so nothing written here goes anywhere. It has another one."
+LATER = "It is kept, and will be done in a moment."
+DONE_HERE = "Done."
+NAME_THE_CASE = "To write to a customer here, answer the card of the case, or begin with its number: #12 Hello."
+NO_NUMBER = "There is no case {number} here, so nothing of this was kept or sent."
+
+
+class Actions:
+    """What the operators of one desk do."""
+
+    def __init__(
+        self,
+        desk: str,
+        store: Store,
+        files: Files,
+        inbox: Inbox,
+        poster: Poster,
+        operators: Operators,
+        cards: Cards,
+        clock: Clock,
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._files = files
+        self._inbox = inbox
+        self._poster = poster
+        self._operators = operators
+        self._cards = cards
+        self._clock = clock
+        self._begun: OrderedDict[str, CaseId] = OrderedDict()  # threads whose names may not be written down yet
+        self._left: OrderedDict[str, CaseId] = OrderedDict()  # threads whose card is the case's no more
+        self._in_chat: OrderedDict[str, CaseId] = OrderedDict()  # lines of a chat: of which case they are
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Wait for what was begun after an event was taken."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("operator_not_answered", desk=self._desk, exc_info=error)
+
+    def _say(self, who: Person, thread: str, text: str) -> None:
+        self._later(self._poster.say(who, thread, text))
+
+    # Which case it is about
+
+    def began(self, thread: str, case: CaseId) -> None:
+        """Take note of a card that was just posted: what is written below it may come before its name is kept."""
+        _keep(self._begun, thread, case)
+
+    def left(self, thread: str, case: CaseId) -> None:
+        """Take note of a card that is the case's no more."""
+        self._begun.pop(thread, None)
+        _keep(self._left, thread, case)
+
+    def found(self, case: CaseId) -> str:
+        """Return the thread of a case's card that was seen in Teams although nobody knows its name; '' for none."""
+        return next((thread for thread, known in self._begun.items() if known == case), "")
+
+    async def _case_of(self, thread: str) -> CaseId | None:
+        return await self._store.cases.with_card(self._desk, thread) or self._begun.get(thread)
+
+    # Lines
+
+    async def said(self, said: Said, raw: JSON) -> None:
+        """Take what somebody wrote: a line in a case's thread, or a question to us; the rest is nobody's business."""
+        thread = said.place.conversation
+        if not self._poster.threads:
+            await self._said_in_chat(said, raw)
+        elif said.id == root_of(thread):
+            await self._asked(said)
+        elif case := await self._case_of(thread):
+            await self._line(case, said, said.text, raw)
+        elif thread in self._left:
+            self._say(said.person, thread, NOT_ITS_CARD)
+        else:
+            await self._asked(said)
+
+    async def _said_in_chat(self, said: Said, raw: JSON) -> None:
+        """Take a line of a chat that names its case, by number or by answering its card."""
+        line = parse.addressed(said.text, raw)
+        if line is None:
+            await self._asked(said)
+            return
+        case = await self._named(line)
+        if case:
+            _keep(self._in_chat, said.event, case)
+            await self._line(case, said, line.text, raw)
+        elif line.number is not None:
+            self._say(said.person, said.place.conversation, NO_NUMBER.format(number=line.number))
+        elif said.mentioned:
+            self._say(said.person, said.place.conversation, NAME_THE_CASE)
+
+    async def _named(self, line: parse.Addressed) -> CaseId | None:
+        if line.number is None:
+            return await self._case_of(thread_in(self._poster.channel, line.of))
+        try:
+            case = await self._store.cases.numbered(line.number)
+        except LookupError:
+            return None
+        return case.id if case.desk == self._desk else None
+
+    async def _line(self, case: CaseId, said: Said, text: str, raw: JSON) -> None:
+        thread = said.place.conversation
+        operator = await self._operators.find(said.person, said.place)
+        if isinstance(operator, str):
+            self._say(said.person, thread, operator)
+        elif said.unfetched or parse.pictures(raw) > len(said.files):
+            self._say(said.person, thread, NO_FILES)
+        else:
+            known = await self._store.receipts.message_of(_lane(case), said.event)
+            files = () if known else await self._expect(said.files)
+            event = DeskEvent(
+                case,
+                said.event,
+                operator.id,
+                operator.name,
+                DeskAction.WRITE,
+                text,
+                files=files,
+                desk=self._desk,
+                raw=dict(raw),
+            )
+            await self._enter(event, said.person, thread)
+
+    async def _expect(self, files: tuple[RemoteFile, ...]) -> tuple[FileId, ...]:
+        now = self._clock()
+        return tuple([(await self._files.expect(f.name, f.type, 0, f.origin, now)).id for f in files])
+
+    async def changed(self, changed: Changed, raw: JSON) -> None:
+        """Take the change of a line. Raises LookupError for one of a line that Teams may still bring."""
+        thread = changed.place.conversation
+        case = await self._case_of(thread) if self._poster.threads else self._in_chat.get(changed.of)
+        if case is None:
+            return
+        operator = await self._operators.find(changed.person, changed.place)
+        if isinstance(operator, str):
+            self._say(changed.person, thread, operator)
+            return
+        message = await self._store.receipts.message_of(_lane(case), changed.of)
+        if message is None:
+            if self._is_new(changed.of):
+                raise LookupError(f"no line {changed.of}")
+            self._say(changed.person, thread, NEVER_READ)
+            return
+        await self._change(case, message, operator, changed, raw)
+
+    def _is_new(self, line: str) -> bool:
+        """Whether a line was written just now: Teams' ids of messages are milliseconds since the epoch."""
+        written = line.rpartition(":")[2]
+        return written.isdecimal() and self._clock() - int(written[:16]) / 1000 < _STILL_COMES
+
+    async def _change(self, case: CaseId, message: MessageId, operator: Operator, changed: Changed, raw: JSON) -> None:
+        text = changed.text
+        if text is not None and not self._poster.threads:
+            line = parse.addressed(text, raw)
+            text = line.text if line else text
+        said = await self._message(case, message)
+        if no := _no_change(said, text, operator.id):
+            self._say(changed.person, changed.place.conversation, no)
+            return
+        event = DeskEvent(
+            case,
+            changed.event,
+            operator.id,
+            operator.name,
+            DeskAction.WITHDRAW if text is None else DeskAction.EDIT,
+            text or "",
+            message=message,
+            desk=self._desk,
+            raw=dict(raw),
+        )
+        await self._enter(event, changed.person, changed.place.conversation)
+
+    async def _message(self, case: CaseId, message: MessageId) -> Message | None:
+        said = await self._store.cases.messages(await self._store.cases.get(case))
+        return next((one for one in said if one.id == message), None)
+
+    async def _enter(self, event: DeskEvent, who: Person, thread: str) -> None:
+        try:
+            receipt = await self._inbox.accept(event)
+        except LookupError:
+            self._say(who, thread, NO_CASE)
+            return
+        self._later(self._tell(self._inbox.told(event, receipt, _TOLD), who, thread))
+
+    async def _tell(self, told: Coroutine[Any, Any, Receipt] | asyncio.Task[Receipt], who: Person, thread: str) -> None:
+        if word := _word(await told):
+            await self._poster.say(who, thread, word)
+
+    # Presses
+
+    async def pressed(self, pressed: Pressed, raw: JSON) -> Answer:
+        """Return what a press is answered, or Teams' own wish for the card as somebody should see it."""
+        asked = parse.asked(pressed.data, again=pressed.again)
+        if asked is None:
+            return words(OLD_CARD)
+        try:
+            case = await self._store.cases.get(asked.case)
+        except LookupError:
+            return words(NO_CASE)
+        if not await self._is_here(case, pressed):
+            return self._elsewhere(case, pressed)
+        if asked.show == parse.REFRESH:
+            viewer = await self._operators.known(pressed.person)
+            return await self._fresh(case, viewer)
+        try:
+            operator = await self._operators.find(pressed.person, pressed.place)
+        except ThreadlineError as away:
+            return words(f"{away} Press it again.")
+        if isinstance(operator, str):
+            return words(operator)
+        if asked.action is None:
+            return await self._suggestion(case, operator)
+        return await self._act(case, asked, asked.action, operator, pressed, raw)
+
+    async def _is_here(self, case: Case, pressed: Pressed) -> bool:
+        """Say whether the press is made at the case's own card, or below it.
+
+        A card that was posted when nobody knew whether it had arrived is found by its readers: Teams asks for it.
+        """
+        if case.desk != self._desk:
+            return False
+        here = pressed.place.conversation
+        thread = here if self._poster.threads else thread_in(self._poster.channel, pressed.card)
+        card = Card.parse(case.desk_thread, self._poster.channel)
+        if card is None:
+            other = await self._case_of(thread)
+            if other is None and root_of(thread) and root_of(thread) == pressed.card:
+                self.began(thread, case.id)
+            return other in {None, case.id}
+        return not self._poster.threads or not root_of(here) or here == card.thread
+
+    def _elsewhere(self, case: Case, pressed: Pressed) -> Answer:
+        """Answer at a card that is not the case's: an old one, or one that was posted twice without our knowing."""
+        if pressed.again and case.desk == self._desk:
+            self.left(pressed.place.conversation, case.id)
+            card = Card.parse(case.desk_thread, self._poster.channel)
+            return shown(moved(case, self._poster.link(card.thread) if card else ""))
+        return words(OTHER_CARD)
+
+    async def _fresh(self, case: Case, viewer: Operator | None) -> Answer:
+        drawn, _ = await self._cards.draw(case, viewer.id if viewer and viewer.active else None)
+        return shown(drawn)
+
+    async def _suggestion(self, case: Case, operator: Operator) -> Answer:
+        if case.suggestion is None or not case.suggestion.text:
+            return await self._fresh(case, operator)
+        return shown(suggestion(case, refused(case, operator.id)))
+
+    async def _act(
+        self, case: Case, asked: parse.Asked, action: DeskAction, operator: Operator, pressed: Pressed, raw: JSON
+    ) -> Answer:
+        event = DeskEvent(
+            case.id,
+            pressed.event,
+            operator.id,
+            operator.name,
+            action,
+            asked.text,
+            to=asked.to,
+            outcome=asked.outcome,
+            message=asked.message,
+            desk="",  # what is written in a card stands nowhere here yet
+            raw=dict(raw),
+        )
+        receipt = await self._inbox.accept(event)
+        deciding = asyncio.create_task(self._inbox.told(event, receipt, _TOLD))
+        await asyncio.wait({deciding}, timeout=_AT_ONCE)
+        if not deciding.done():
+            self._later(self._tell(deciding, pressed.person, pressed.place.conversation))
+            return words(LATER)
+        if word := _word(deciding.result()):
+            return words(word)
+        card = Card.parse(case.desk_thread, self._poster.channel)
+        if card is None or pressed.card != root_of(card.thread):
+            return words(DONE_HERE)
+        return await self._fresh(await self._store.cases.get(case.id), operator)
+
+    # Questions to the app
+
+    async def _asked(self, said: Said) -> None:
+        """Answer what was asked of us in the desk's channel, outside of cases' threads."""
+        if not said.mentioned:
+            return
+        operator = await self._operators.find(said.person, said.place)
+        if isinstance(operator, str):
+            self._say(said.person, said.place.conversation, operator)
+            return
+        wanted = command(said.text)
+        if wanted.word == "claim" and wanted.number is not None:
+            await self._claim(wanted.number, operator, said)
+        else:
+            self._later(self._list(said, operator, said.text))
+
+    async def _claim(self, number: int, operator: Operator, said: Said) -> None:
+        try:
+            case = await self._store.cases.numbered(number)
+        except LookupError:
+            self._say(said.person, said.place.conversation, f"There is no case {number}.")
+            return
+        event = DeskEvent(case.id, said.event, operator.id, operator.name, DeskAction.CLAIM, desk=self._desk)
+        receipt = await self._inbox.accept(event)
+        self._later(self._claimed(event, receipt, operator, said, number))
+
+    async def _claimed(self, event: DeskEvent, receipt: Receipt, operator: Operator, said: Said, number: int) -> None:
+        told = await self._inbox.told(event, receipt, _TOLD)
+        if word := _word(told):
+            await self._poster.say(said.person, said.place.conversation, word)
+        if told.state == DONE:
+            await self._list(said, operator, f"#{number}")
+
+    async def _list(self, said: Said, operator: Operator, text: str) -> None:
+        answer = await self._cards.answer(command(text), operator)
+        await self._poster.reply(said.place.conversation, answer)
+
+
+def _keep(kept: OrderedDict[str, CaseId], name: str, case: CaseId) -> None:
+    kept[name] = case
+    if len(kept) > _MOST_KEPT:
+        kept.popitem(last=False)
+
+
+def _lane(case: CaseId) -> ThreadKey:
+    return ThreadKey("desk", case, "")
+
+
+def _word(told: Receipt) -> str:
+    return told.result if told.state in {DONE, REFUSED} else ""
+
+
+def _no_change(said: Message | None, text: str | None, operator: OperatorId) -> str:
+    """Return why a change of a line does not reach the customer, '' if it does."""
+    if said and said.author is Author.NOTE:
+        return NOTE_DELETED if text is None else NOTE_CHANGED
+    if said and said.withdrawn and text is not None:
+        return STAYS_DELETED
+    return NO_NOTE_OF_IT if text is not None and stays_inside(text, operator) else ""
+
+
+def words(text: str) -> Answer:
+    """Return an answer that shows `text` to who pressed, and to nobody else."""
+    return Answer(200, {"statusCode": 200, "type": "application/vnd.microsoft.activity.message", "value": text})
+
+
+def shown(card: dict[str, Any]) -> Answer:
+    """Return an answer that shows a card in the place of the one that was pressed, to who pressed."""
+    return Answer(200, {"statusCode": 200, "type": "application/vnd.microsoft.card.adaptive", "value": card})

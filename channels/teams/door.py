@@ -1,0 +1,350 @@
+"""Where Teams' activities come in: verified, stored, and only then told 'ok'. Answers go out later, by the worker.
+
+What happens in a desk's channel goes to that desk; the rest is customers'. In channels and group chats only what is
+said to the app counts, and what is written in its own threads: what it overhears is neither answered nor kept.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Collection, Coroutine, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import structlog
+from aiohttp import web
+
+from channels.teams import names, parse
+from channels.teams.adapter import Answer
+from channels.teams.api import Api
+from channels.teams.desk.channel import TeamsDesk
+from channels.teams.parse import (
+    Came,
+    Changed,
+    Consented,
+    Happened,
+    Judged,
+    Person,
+    Place,
+    Pressed,
+    Said,
+    Scope,
+    Silent,
+)
+from core import wording
+from core.errors import PermanentError, TemporaryError, ThreadlineError
+from core.ids import CaseId, DeliveryId, FileId, ThreadKey
+from core.messages import (
+    IgnoredBecause,
+    InboundBounce,
+    InboundChange,
+    InboundIgnored,
+    InboundMessage,
+    InboundRating,
+)
+from core.store.files import Files
+from core.store.inbox import Clock, Inbox
+from core.store.receipts import Receipt
+from core.store.store import Store
+from core.thread import OwnerKind, Thread
+from core.wording import Line
+
+log = structlog.get_logger()
+
+JSON = dict[str, Any]
+
+PATH = "/api/messages"
+_WANTS_A_PERSON = "I would like to talk to a person."
+_MOST = 1024 * 1024  # bytes of one activity; Teams sends 100 kB at most
+_UNKNOWN = Answer(501)
+_TAKEN = Answer(200)
+
+
+class TeamsDoor:
+    """Takes in one app's activities, wherever it is installed."""
+
+    def __init__(
+        self, api: Api, store: Store, files: Files, inbox: Inbox, clock: Clock, *, tenants: Collection[str] = ()
+    ) -> None:
+        """`tenants`: the organisations that are served, our own first."""
+        self.path = PATH
+        self.desks: Mapping[str, TeamsDesk] = {}
+        self._api = api
+        self._store = store
+        self._files = files
+        self._inbox = inbox
+        self._clock = clock
+        self._own = next(iter(tenants), "")
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return where Teams posts to."""
+        return [web.post(PATH, self._posted)]
+
+    async def close(self) -> None:
+        """Say what is still to be said to operators, and break off courtesies to customers."""
+        for desk in self.desks.values():
+            await desk.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _posted(self, request: web.Request) -> web.Response:
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text="Teams posts JSON.")
+        if (request.content_length or 0) > _MOST:
+            raise web.HTTPRequestEntityTooLarge(max_size=_MOST, actual_size=request.content_length or 0)
+        try:
+            raw = json.loads(await request.read())
+        except (ValueError, RecursionError):
+            raise web.HTTPBadRequest(text="The body is not JSON.") from None
+        if not isinstance(raw, dict) or not isinstance(raw.get("type"), str):
+            raise web.HTTPBadRequest(text="The body is no activity.")
+        try:
+            answer = await self._api.adapter.process(request.headers.get("Authorization", ""), raw, self.take)
+        except PermissionError as no:
+            log.warning("teams_activity_refused", why=str(no))
+            raise web.HTTPUnauthorized(text="The activity is not from Teams.") from None
+        except ValueError as odd:
+            log.warning("teams_activity_odd", why=str(odd), id=raw.get("id"))
+            raise web.HTTPBadRequest(text="The activity is not built as Teams builds them.") from None
+        if answer is None:
+            return web.Response(status=201)
+        return (
+            web.json_response(answer.body, status=answer.status) if answer.body else web.Response(status=answer.status)
+        )
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("teams_courtesy_failed", exc_info=error)
+
+    # What happens
+
+    async def take(self, raw: JSON) -> Answer | None:
+        """Take an activity in; once this returns, what it tells is stored, or known to ask nothing of us.
+
+        Returns what an invoke is answered. Raises ValueError for what is not built as Teams builds it; anything else it
+        raises means that Teams should bring it again.
+        """
+        invoked = raw.get("type") == "invoke"
+        happened = parse.happened(raw)
+        if isinstance(happened, Silent):
+            log.debug("teams_activity_left", why=happened.value, id=raw.get("id"))
+            return _UNKNOWN if invoked else None
+        if isinstance(happened, Consented):  # it takes as long as the file does
+            return await self._consented(happened, raw) or _TAKEN
+        channel = names.channel_of(happened.place.conversation)
+        desk = self.desks.get(channel)
+        if desk and isinstance(happened, Pressed):  # whoever looks at a card asks for it: they wait for nobody
+            return await desk.on_pressed(happened, raw)
+        async with self._turn(channel):
+            if desk:
+                await self._at_desk(desk, happened, raw)
+                return None
+            answer = await self._of_customer(happened, raw)
+        return (answer or _TAKEN) if invoked else None
+
+    def _turn(self, channel: str) -> asyncio.Lock:
+        """Return the lock that keeps what happens in one place in its order."""
+        return self._turns.setdefault(channel, asyncio.Lock())
+
+    async def _of_customer(self, happened: Happened, raw: JSON) -> Answer | None:
+        match happened:
+            case Said():
+                await self._said(happened, raw)
+            case Changed():
+                await self._changed(happened, raw)
+            case Pressed():
+                return await self._pressed(happened, raw)
+            case Judged():
+                await self._judged(happened, raw)
+            case Came():
+                await self._came(happened, raw)
+        return None
+
+    async def _at_desk(self, desk: TeamsDesk, happened: Happened, raw: JSON) -> None:
+        match happened:
+            case Said():
+                await desk.on_said(happened, raw)
+            case Changed():
+                await desk.on_changed(happened, raw)
+            case _:
+                pass
+
+    def key(self, where: Place) -> ThreadKey:
+        """Return the key of a conversation: Teams' ids of them are unique everywhere."""
+        return names.key(self._own, where.conversation)
+
+    # Customers
+
+    async def _said(self, said: Said, raw: JSON) -> Receipt | None:
+        """Take in what a customer wrote, if it is said to us."""
+        key = self.key(said.place)
+        thread = await self._store.find_thread(key)
+        if not (said.mentioned or thread):
+            return None
+        missing = _missing(said.unfetched)
+        text = said.text or missing
+        whole = f"{said.text}\n\n{missing}".strip() if missing else said.text
+        now = self._clock()
+        files = [await self._files.expect(file.name, file.type, 0, file.origin, now) for file in said.files]
+        receipt = await self._inbox.accept(
+            InboundMessage(
+                key,
+                said.event,
+                names.person(said.person.tenant or self._own, said.person.user),
+                text[: parse.MAX_TEXT],
+                name=said.person.name,
+                verified=True,
+                files=tuple(file.id for file in files),
+                full=whole if len(whole) > min(len(text), parse.MAX_TEXT) else "",
+                trust=self._trust(said.person),
+                route=parse.route(said.place, said.person),
+                raw=raw,
+            )
+        )
+        if (thread is None or thread.owner.kind is OwnerKind.BOT) and said.place.scope is not Scope.CHANNEL:
+            self._later(self._typing(said.place))
+        return receipt
+
+    def _trust(self, person: Person) -> str:
+        """Return what operators should know of who writes; '' of somebody of our own organisation."""
+        if self._own and person.tenant and person.tenant != self._own:
+            return "This person is of another organisation."
+        return ""
+
+    async def _typing(self, where: Place) -> None:
+        try:
+            await self._api.send(where, {"type": "typing"}, paced=False)
+        except ThreadlineError as no:
+            log.info("teams_typing_not_shown", why=str(no))
+
+    async def _changed(self, changed: Changed, raw: JSON) -> None:
+        """Take in that a customer edited, deleted or brought back something. Edited into a mention, it is said now."""
+        key = self.key(changed.place)
+        try:
+            await self._inbox.accept(InboundChange(key, changed.event, changed.of, changed.text, raw=raw))
+        except LookupError:
+            if changed.text and changed.mentioned:
+                said = parse.happened({**raw, "type": "message"})
+                if isinstance(said, Said):
+                    await self._said(said, raw)
+                return
+            if changed.place.scope is Scope.PERSONAL:
+                raise TemporaryError("The message that was changed has not come yet.") from None
+
+    async def _pressed(self, pressed: Pressed, raw: JSON) -> Answer | None:
+        """Take a press of a customer's: the wish for a person, or the answer to a survey."""
+        key, data = self.key(pressed.place), pressed.data
+        case, score = data.get("survey"), data.get("score")
+        if data.get("action") == "person":
+            who = pressed.person
+            wish = InboundMessage(
+                key,
+                pressed.event,
+                names.person(who.tenant or self._own, who.user),
+                _WANTS_A_PERSON,
+                who.name,
+                verified=True,
+                route=parse.route(pressed.place, who),
+                raw=raw,
+            )
+            await self._inbox.accept(wish)
+        elif isinstance(case, str) and str(score) in {"1", "2", "3", "4", "5"}:
+            rating = InboundRating(key, pressed.event, int(str(score)), case=CaseId(case), raw=raw)
+            return await self._rated(rating)
+        else:
+            return _words("This can't be done any more.")
+        return None
+
+    async def _rated(self, rating: InboundRating) -> Answer:
+        try:
+            receipt = await self._inbox.accept(rating)
+        except LookupError:
+            return _words("This conversation is gone.")
+        settled = await self._inbox.settled(receipt, 2.0)
+        return _words(settled.result or wording.text(Line.SURVEY_THANKS))
+
+    async def _judged(self, judged: Judged, raw: JSON) -> None:
+        key = self.key(judged.place)
+        message = await self._store.deliveries.message_with(key, judged.of)
+        if message:
+            rating = InboundRating(key, judged.event, judged.score, judged.reason, message=message, raw=raw)
+            await self._inbox.accept(rating)
+
+    async def _came(self, came: Came, raw: JSON) -> None:
+        """Greet where we were added: once, however often Teams tells of it."""
+        key = self.key(came.place)
+        event = f"came:{came.place.bot}"
+        if await self._store.receipts.result_of(key, event):
+            return
+        await self._inbox.accept(InboundIgnored(key, event, IgnoredBecause.EMPTY))
+        language = str(raw.get("locale") or "en").partition("-")[0].lower()
+        greeting = {"type": "message", "text": wording.text(Line.GREETING, language), "textFormat": "plain"}
+        self._later(self._greet(came.place, greeting))
+
+    async def _greet(self, where: Place, greeting: JSON) -> None:
+        try:
+            await self._api.send(where, greeting)
+        except ThreadlineError as no:
+            log.info("teams_not_greeted", why=str(no))
+
+    # Files that customers take or decline
+
+    async def _consented(self, consented: Consented, raw: JSON) -> Answer | None:
+        """Hand a file over, or note that it is declined. It is done once the customer's Teams is answered."""
+        thread = await self._store.find_thread(self.key(consented.place))
+        if thread is None:
+            return None
+        trouble = "The customer declined the file."
+        if consented.upload is not None:
+            try:
+                await self._hand_over(thread, consented, consented.upload)
+            except (PermanentError, LookupError) as no:
+                trouble = f"The file could not be put into the customer's store: {no}"
+            else:
+                self._later(self._take_back(consented))
+                return None
+        delivery = DeliveryId(str(consented.about.get("delivery")))
+        with contextlib.suppress(LookupError):
+            await self._inbox.accept(InboundBounce(delivery, consented.event, trouble, raw=raw))
+            self._later(self._take_back(consented))
+        return None
+
+    async def _hand_over(self, thread: Thread, consented: Consented, upload: Mapping[str, Any]) -> None:
+        """Put a file of this very conversation where the customer's Teams says, and show it there."""
+        file, _ = await self._files.of_thread(thread.id, FileId(str(consented.about.get("file"))))
+        await self._api.upload(str(upload.get("uploadUrl")), await self._files.read(file.id))
+        shown = {
+            "contentType": "application/vnd.microsoft.teams.card.file.info",
+            "contentUrl": str(upload.get("contentUrl")),
+            "name": str(upload.get("name") or file.name),
+            "content": {"uniqueId": str(upload.get("uniqueId")), "fileType": str(upload.get("fileType"))},
+        }
+        await self._api.send(consented.place, {"type": "message", "attachments": [shown]})
+
+    async def _take_back(self, consented: Consented) -> None:
+        """Take away the card that offered the file."""
+        try:
+            await self._api.delete(consented.place, consented.card)
+        except ThreadlineError as no:
+            log.info("teams_card_stays", why=str(no))
+
+
+def _missing(unfetched: int) -> str:
+    """Return what stands for files that Teams does not hand over."""
+    if not unfetched:
+        return ""
+    return f"[{unfetched} attached {'file' if unfetched == 1 else 'files'} that Teams does not pass on to apps here]"
+
+
+def _words(words: str) -> Answer:
+    """Return an answer that shows `words` to who pressed."""
+    return Answer(200, {"statusCode": 200, "type": "application/vnd.microsoft.activity.message", "value": words})
