@@ -43,6 +43,7 @@ from core.store.store import Store
 from core.subjects import Subjects
 from kb import rank
 from kb.embed import Embedder
+from kb.rerank import Reranker
 from kb.search import KnowledgeBase
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Threadline:
             stack.push_async_callback(self.store.close)
             if self.own_embedder:
                 stack.push_async_callback(self.own_embedder.close)
+            if self.knowledge.reranker:
+                stack.push_async_callback(self.knowledge.reranker.close)
             stack.push_async_callback(self.assistant.provider.close)
             stack.push_async_callback(self.platforms.close)
             stack.push_async_callback(self.knowledge.close)
@@ -162,12 +165,13 @@ def build(
     inbox = Inbox(store, bell, clock)
     own_embedder = None
     if embedder is None:
-        embedder = own_embedder = Embedder(settings.embedding_model or None)
+        embedder = own_embedder = make_embedder(settings)
     knowledge = KnowledgeBase(
         database,
         folder=home.vectors,
         embedder=embedder,
         chroma_url=settings.chroma_url or None,
+        reranker=make_reranker(settings),
     )
     assistant = make_assistant(settings, knowledge, provider, files)
     readiness = Readiness(knowledge, assistant, settings.kb_path)
@@ -231,6 +235,16 @@ def open_database(settings: Settings, home: Home) -> Database:
 def open_files(settings: Settings, home: Home, database: Database) -> Files:
     """Return where the files that are sent are kept. Raises `SetupError` for a FILES_URL that names no bucket."""
     return Files(database, open_place(settings.files_url, home.files))
+
+
+def make_embedder(settings: Settings) -> Embedder:
+    """Return the configured embedding model, not yet loaded."""
+    return Embedder(settings.embedding_model or None, dimensions=settings.embedding_dimensions)
+
+
+def make_reranker(settings: Settings) -> Reranker | None:
+    """Return the configured cross-encoder, not yet loaded; None without one."""
+    return Reranker(settings.rerank_model) if settings.rerank_model else None
 
 
 _MODEL_FLOOR = 0.5

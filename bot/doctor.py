@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from bot.bootstrap import load_subjects, make_provider, open_database
+from bot.bootstrap import load_subjects, make_embedder, make_provider, open_database
 from bot.check import Check
 from bot.home import Home
 from bot.settings import SAMPLE_KB, Settings
@@ -16,7 +16,6 @@ from core.store.migrations import current, newest
 from core.store.places import open_place
 from core.store.store import Store
 from kb.documents import SourceError
-from kb.embed import Embedder
 from kb.load import find, root_of
 
 
@@ -123,7 +122,7 @@ def _operators(operators: Sequence[Operator]) -> Check:
 
 
 async def _embeddings(settings: Settings) -> Check:
-    embedder = Embedder(settings.embedding_model or None)
+    embedder = make_embedder(settings)
     try:
         if await embedder.ready():
             return Check("embeddings", "ok", settings.embedding_model or "the packaged all-MiniLM-L6-v2, verified")

@@ -52,6 +52,12 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
     embedding_model: str = Field(
         "", description="a sentence-transformers model; the packaged all-MiniLM-L6-v2 otherwise"
     )
+    embedding_dimensions: int | None = Field(
+        None, ge=1, description="cut the vectors to so many dimensions, where the model was trained for that"
+    )
+    rerank_model: str = Field(
+        "", description="a sentence-transformers cross-encoder that reads the best passages once more"
+    )
 
     openai_api_key: str = Field("", description="key of OpenAI or a compatible server")
     openai_base_url: str = Field("", description="address of a compatible server")

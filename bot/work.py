@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bot.bootstrap import Threadline, make_assistant
+from bot.bootstrap import Threadline, make_assistant, make_embedder, make_reranker
 from bot.settings import Settings
 from channels.web.parse import parse_message
 from core.chat import anonymous
@@ -20,7 +20,6 @@ from core.store.migrations import migrate
 from core.thread import Thread
 from core.turn import Turn
 from kb.documents import SourceError
-from kb.embed import Embedder
 from kb.evaluate import Decision, evaluate
 from kb.search import KnowledgeBase
 from kb.sync import sync
@@ -79,8 +78,8 @@ async def measure(
     """Measure retrieval and decisions on an evaluation folder, in a database and index of its own."""
     with TemporaryDirectory(prefix="threadline-eval-") as scratch:
         database = Database(sqlite_url(Path(scratch) / "eval.db"))
-        embedder = Embedder(settings.embedding_model or None)
-        knowledge = KnowledgeBase(database, folder=Path(scratch) / "chroma", embedder=embedder)
+        embedder, reranker = make_embedder(settings), make_reranker(settings)
+        knowledge = KnowledgeBase(database, folder=Path(scratch) / "chroma", embedder=embedder, reranker=reranker)
         try:
             await migrate(database)
             await knowledge.open()
@@ -91,7 +90,7 @@ async def measure(
                 result = await assistant.answer(single_turn(question), _Silence())
                 cited = {citation.text for citation in result.citations}
                 documents = documents_of([p for p in result.grounding.passages if p.text in cited])
-                return Decision(result.outcome.value, tuple(documents))
+                return Decision(result.outcome.value, tuple(documents), result.text)
 
             return await evaluate(
                 folder,
@@ -100,10 +99,13 @@ async def measure(
                 split=split,
                 limit=limit,
                 progress=lambda p: progress("Asking", p.done, p.total),
+                compare=knowledge.rankings,
             )
         except SourceError as wrong:
             raise SetupError(f"{wrong}. The README says what an evaluation folder holds.") from wrong
         finally:
             await knowledge.close()
+            if reranker:
+                await reranker.close()
             await embedder.close()
             await database.close()

@@ -6,6 +6,7 @@ form and the json are those of the contract.
 """
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from core.grounding import Knowledge, documents_of
+from kb import rank
+from kb.curve import Judged, curve
 from kb.documents import OnProgress, Progress, SourceError
 
 _T = TypeVar("_T")
@@ -24,26 +27,36 @@ OUTCOMES: tuple[Outcome, ...] = ("answered", "clarified", "declined", "handed_of
 RANKED_DOCUMENTS = 10
 _PASSAGES_ASKED = 2 * RANKED_DOCUMENTS  # a search gives at most two passages of a document
 _DIGITS = 4
+_MISSES = 10
+_WORD = re.compile(r"\w+")
+_MARK = re.compile(r"\[\d{1,3}\]")
 
 
 class Decision(NamedTuple):
-    """What the agent did with one question, and the documents it cited."""
+    """What the agent did with one question, the documents it cited, and what it wrote."""
 
     outcome: Outcome
     documents: Sequence[str] = ()
+    text: str = ""
 
 
 Decide = Callable[[str], Awaitable[Decision]]
+Compare = Callable[[str], Awaitable[Mapping[str, Sequence[str]]]]
+"""Ranks the documents for a question in other ways, by name: `KnowledgeBase.rankings`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One line of `queries.jsonl` (with `doc_ids`) or `out_of_scope.jsonl` (with `kind`)."""
+    """One line of `queries.jsonl` (with `doc_ids`) or `out_of_scope.jsonl` (with `kind`).
+
+    `answer` is what a person answered, kept where `answer_in_kb` says that the documents hold it.
+    """
 
     id: str
     query: str
     doc_ids: tuple[str, ...] = ()
     kind: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class _Searched:
     ranked: tuple[str, ...]
     confidence: float
     milliseconds: float
+    first: str = ""
 
 
 def read_questions(path: Path, *, split: str | None = None, limit: int | None = None) -> list[Question]:
@@ -64,11 +78,20 @@ def read_questions(path: Path, *, split: str | None = None, limit: int | None = 
         try:
             row = json.loads(line)
             if split is None or row.get("split") == split:
-                doc_ids = tuple(row.get("doc_ids") or ())
-                questions.append(Question(str(row["id"]), row["query"], doc_ids, row.get("kind") or ""))
+                questions.append(_question(row))
         except (ValueError, KeyError, AttributeError) as error:
             raise SourceError(f"{path.name}, line {number}: {error}") from error
     return questions[:limit]
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    return Question(
+        id=str(row["id"]),
+        query=row["query"],
+        doc_ids=tuple(row.get("doc_ids") or ()),
+        kind=row.get("kind") or "",
+        answer=(row.get("answer") or "") if row.get("answer_in_kb") else "",
+    )
 
 
 async def evaluate(
@@ -78,13 +101,16 @@ async def evaluate(
     *,
     split: str | None = None,
     limit: int | None = None,
+    compare: Compare | None = None,
     progress: OnProgress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Any]:
     """Return the contract's json for `folder`; `knowledge` must hold `folder`/kb already.
 
-    An empty question is asked like any other: it finds nothing and counts as a miss. Without
-    `decide` the shares of the decisions are left out and only `auroc` is there. Raises
+    Beside what the contract names there are `beside` (the same figures for what `compare` found),
+    `misses` (the questions whose document came latest), in `decisions` a `curve` (`kb.curve`), and
+    in `in_scope` an `answer_f1` where the folder knows answers. An empty question is asked like any other: it finds
+    nothing and counts as a miss. Without `decide` the shares of the decisions are left out. Raises
     `SourceError` when the folder holds no questions.
     """
     queries = read_questions(folder / "queries.jsonl", split=split, limit=limit)
@@ -103,8 +129,25 @@ async def evaluate(
         decisions = _shares(queries, inside_said, outside, outside_said)
     return {
         "retrieval": retrieval_metrics(queries, inside_found),
-        "decisions": {**decisions, **_auroc_by_kind(inside_found, outside, outside_found)},
+        "beside": await _beside(queries, compare) if compare else {},
+        "misses": worst_misses(queries, inside_found),
+        "decisions": {
+            **decisions,
+            **_auroc_by_kind(inside_found, outside, outside_found),
+            "curve": curve(_judged([*queries, *outside], [*inside_found, *outside_found]), rank.floors()),
+        },
     }
+
+
+def _judged(questions: Sequence[Question], found: Sequence[_Searched]) -> list[Judged]:
+    return [
+        Judged(
+            kind="" if question.doc_ids else question.kind or "other",
+            confidence=one.confidence,
+            right=any(document in question.doc_ids for document in one.ranked[:1]),
+        )
+        for question, one in zip(questions, found, strict=True)
+    ]
 
 
 class _Counter:
@@ -127,7 +170,8 @@ async def _search(knowledge: Knowledge, question: Question, clock: Callable[[], 
     elapsed = (clock() - started) * 1000
     count.step(question.id)
     ranked = tuple(documents_of(grounding.passages)[:RANKED_DOCUMENTS])
-    return _Searched(ranked, grounding.confidence, elapsed)
+    first = grounding.passages[0].text if grounding.passages else ""
+    return _Searched(ranked, grounding.confidence, elapsed, first)
 
 
 async def _decide(decide: Decide, question: Question, count: _Counter) -> Decision:
@@ -138,17 +182,51 @@ async def _decide(decide: Decide, question: Question, count: _Counter) -> Decisi
 
 def retrieval_metrics(queries: Sequence[Question], found: Sequence[_Searched]) -> dict[str, Any]:
     """Return hit@k, MRR@10, nDCG@10 (gains of one) over documents, and the times of a search."""
-    ranks = [_first_rank(one.ranked, question.doc_ids) for one, question in zip(found, queries, strict=True)]
     times = [one.milliseconds for one in found]
-    ndcg = [_ndcg(one.ranked, question.doc_ids) for one, question in zip(found, queries, strict=True)]
     return {
         "queries": len(queries),
-        **{f"hit@{k}": _mean(rank <= k for rank in ranks) for k in (1, 3, 5)},
-        "mrr@10": _mean(1 / rank if rank <= RANKED_DOCUMENTS else 0.0 for rank in ranks),
-        "ndcg@10": _mean(ndcg),
+        **_ranking_metrics(queries, [one.ranked for one in found]),
         "p50_ms": round(float(np.percentile(times, 50)), 2),
         "p95_ms": round(float(np.percentile(times, 95)), 2),
     }
+
+
+def _ranking_metrics(queries: Sequence[Question], ranked: Sequence[Sequence[str]]) -> dict[str, float]:
+    pairs = [(one, question.doc_ids) for one, question in zip(ranked, queries, strict=True)]
+    ranks = [_first_rank(one, wanted) for one, wanted in pairs]
+    return {
+        **{f"hit@{k}": _mean(rank <= k for rank in ranks) for k in (1, 3, 5)},
+        "mrr@10": _mean(1 / rank if rank <= RANKED_DOCUMENTS else 0.0 for rank in ranks),
+        "ndcg@10": _mean(_ndcg(one, wanted) for one, wanted in pairs),
+    }
+
+
+async def _beside(queries: Sequence[Question], compare: Compare) -> dict[str, dict[str, float]]:
+    """Return the figures of every other way to rank."""
+    found = [await compare(question.query) for question in queries]
+    ways = dict.fromkeys(name for one in found for name in one)
+    return {name: _ranking_metrics(queries, [one.get(name, ())[:RANKED_DOCUMENTS] for one in found]) for name in ways}
+
+
+def worst_misses(queries: Sequence[Question], found: Sequence[_Searched]) -> list[dict[str, Any]]:
+    """Return the questions whose document came latest, worst first: `rank` is None below the tenth place."""
+    missed = [
+        (rank_, question, one)
+        for question, one in zip(queries, found, strict=True)
+        if (rank_ := _first_rank(one.ranked, question.doc_ids)) > 1
+    ]
+    missed.sort(key=lambda miss: miss[0], reverse=True)
+    return [
+        {
+            "id": question.id,
+            "query": question.query,
+            "wanted": list(question.doc_ids),
+            "rank": None if rank_ == float("inf") else int(rank_),
+            "found": one.ranked[0] if one.ranked else "",
+            "passage": one.first,
+        }
+        for rank_, question, one in missed[:_MISSES]
+    ]
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
@@ -198,9 +276,27 @@ def _shares(
             "answered": in_scope["answered"],
             "answered_with_right_document": _mean(right),
             **in_scope,
+            **_answers(queries, inside),
         },
         "out_of_scope": {**_outcome_shares(said), "by_kind": by_kind},
     }
+
+
+def _answers(queries: Sequence[Question], said: Sequence[Decision]) -> dict[str, float]:
+    """Return how much of the known answers the given ones share; nothing when there are none to compare."""
+    pairs = [
+        (decision.text, question.answer)
+        for question, decision in zip(queries, said, strict=True)
+        if question.answer and decision.outcome == "answered" and decision.text
+    ]
+    return {"answer_f1": _mean(token_f1(given, wanted) for given, wanted in pairs)} if pairs else {}
+
+
+def token_f1(given: str, wanted: str) -> float:
+    """Return the harmonic mean of precision and recall over words, as SQuAD counts them: 0..1."""
+    ours, theirs = (Counter(_WORD.findall(_MARK.sub("", text).lower())) for text in (given, wanted))
+    shared = sum((ours & theirs).values())
+    return 2 * shared / (ours.total() + theirs.total()) if shared else 0.0
 
 
 def _by_kind(questions: Sequence[Question], values: Sequence[_T]) -> Mapping[str, list[_T]]:

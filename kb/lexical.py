@@ -21,6 +21,8 @@ _COMMON = """
     who why will with you your
 """
 _STOPWORDS = frozenset(_COMMON.split())
+_ENDINGS = ("ing", "ed")
+_SHORTEST_STEM = 4
 
 
 def tokens(text: str) -> list[str]:
@@ -34,6 +36,29 @@ def tokens(text: str) -> list[str]:
     return found
 
 
+def stem(word: str) -> str:
+    """Return `word` without the commonest English endings: 'changes', 'changed' and 'changing' become one.
+
+    Nothing cleverer on purpose: names and codes stay apart, and what it does to words of another
+    language it does to question and passage alike.
+    """
+    if len(word) > 4 and word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            word = word[: -len(ending)]
+            word = word[:-1] if word[-1] == word[-2] and word[-1] not in "lsz" else word
+            break
+    return word[:-1] if len(word) > _SHORTEST_STEM and word.endswith("e") else word
+
+
+def terms(text: str) -> list[str]:
+    """Return what is counted and compared: the words of `text`, stemmed."""
+    return [stem(word) for word in tokens(text)]
+
+
 class LexicalIndex:
     """BM25 scores of a question against every passage."""
 
@@ -43,13 +68,14 @@ class LexicalIndex:
         self._index: Any = None
         self._vocabulary: dict[str, int] = {}
         self._rarity = np.zeros(0)
-        if not any(map(tokens, texts)):
+        found = [terms(text) for text in texts]
+        if not any(found):
             return
         import bm25s
 
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG
         vocabulary = self._vocabulary
-        ids = [[vocabulary.setdefault(token, len(vocabulary)) for token in tokens(text)] for text in texts]
+        ids = [[vocabulary.setdefault(term, len(vocabulary)) for term in row] for row in found]
         occurs = np.bincount([id_ for row in ids for id_ in set(row)], minlength=len(vocabulary))
         self._rarity = np.log(1 + (self._size - occurs + 0.5) / (occurs + 0.5))
         self._index = bm25s.BM25(k1=1.2, b=0.75)
@@ -59,18 +85,18 @@ class LexicalIndex:
         """Return one score a passage, 0 where no word of the question occurs."""
         if self._index is None:
             return np.zeros(self._size, dtype=np.float32)
-        known = [self._vocabulary[token] for token in dict.fromkeys(tokens(query)) if token in self._vocabulary]
+        known = [self._vocabulary[term] for term in dict.fromkeys(terms(query)) if term in self._vocabulary]
         if not known:
             return np.zeros(self._size, dtype=np.float32)
         return np.asarray(self._index.get_scores_from_ids(known), dtype=np.float32)
 
     def coverage(self, wanted: str, given: str) -> float:
         """Return the share of the words of `wanted`, weighted by rarity, that occur in `given`: 0..1."""
-        present = set(tokens(given))
-        weights = {token: self._weight(token) for token in tokens(wanted)}
+        present = set(terms(given))
+        weights = {term: self._weight(term) for term in terms(wanted)}
         total = sum(weights.values())
-        return sum(weight for token, weight in weights.items() if token in present) / total if total else 0.0
+        return sum(weight for term, weight in weights.items() if term in present) / total if total else 0.0
 
-    def _weight(self, token: str) -> float:
-        row = self._vocabulary.get(token)
+    def _weight(self, term: str) -> float:
+        row = self._vocabulary.get(term)
         return float(self._rarity[row]) if row is not None else float(np.log(1 + (self._size + 0.5) / 0.5))

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from core.store.engine import Database
 from kb import rank
 from kb.embed import Embedder, Vectors
 from kb.index import DenseIndex, IndexInUseError, IndexUnavailableError, collection_name
-from kb.snapshot import Snapshot, make_snapshot
+from kb.rerank import PASSAGES, Reranker
+from kb.snapshot import Question, Snapshot, make_snapshot
 from kb.tables import KnowledgeStore
 
 QUERY_CHARACTERS = 2_000
@@ -51,7 +52,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The candidates of one question: rows of the snapshot, their fused scores, and the evidence.
+    """The passages of the candidates of one question: rows of the snapshot, their scores, and the evidence.
 
     `mode` names the gate that judges them: 'vectors' or 'words'.
     """
@@ -76,7 +77,7 @@ class KnowledgeBase:
     """The knowledge base; implements `core.grounding.Knowledge`.
 
     `folder` is where the embedded Chroma lives (made when missing); with `chroma_url` a server is
-    used instead. The tables in `database` must exist.
+    used instead. The tables in `database` must exist. A `reranker` reads the best passages once more.
     """
 
     def __init__(
@@ -86,12 +87,14 @@ class KnowledgeBase:
         folder: Path,
         embedder: Embedder,
         chroma_url: str | None = None,
+        reranker: Reranker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare without opening anything; `open()` does."""
         self.store = KnowledgeStore(database)
         self.index = DenseIndex(folder, chroma_url)
         self.embedder = embedder
+        self.reranker = reranker
         self.syncing = asyncio.Lock()
         self._clock = clock
         self._snapshot: Snapshot | None = None
@@ -118,6 +121,8 @@ class KnowledgeBase:
     async def search(self, query: str, *, k: int = 5) -> Grounding:
         """Return the `k` best passages for `query`, at most two of a document; none for an empty question."""
         found = await self.look(query) if k > 0 else None
+        if found and self.reranker:
+            found = await _reranked(found, query, self.reranker)
         return await asyncio.to_thread(_grounding, found, k) if found else Grounding()
 
     async def look(self, query: str) -> Found | None:
@@ -131,6 +136,17 @@ class KnowledgeBase:
             return None
         vector = await self.embedder.encode_query(text) if snapshot.vectors is not None else None
         return await asyncio.to_thread(self._look, snapshot, text, vector)
+
+    async def rankings(self, query: str) -> dict[str, list[str]]:
+        """Return the documents found by each signal alone, best first: what `eval` shows beside the sum of them."""
+        text = tidy_query(query)
+        snapshot = await self._current()
+        if not text or not snapshot.passages:
+            return {}
+        alone = {"words (BM25)": snapshot.lexical.scores(text)}
+        if snapshot.vectors is not None:
+            alone["vectors"] = np.asarray(snapshot.vectors @ await self.embedder.encode_query(text))
+        return {name: _documents_by(snapshot, scores) for name, scores in alone.items()}
 
     async def documents(self) -> int:
         """Return how many documents can be found now."""
@@ -223,29 +239,28 @@ class KnowledgeBase:
 
     def _look(self, snapshot: Snapshot, text: str, vector: Vectors | None) -> Found | None:
         """Gather and score candidates; blocks for a few milliseconds, so it runs in a thread."""
-        words = snapshot.lexical.scores(text)
-        rows = np.asarray(sorted(self._candidates(snapshot, vector, words)), dtype=np.intp)
-        if not len(rows):
+        question = Question(vector, snapshot.lexical.scores(text))
+        candidates = np.asarray(sorted(self._candidates(snapshot, vector, question.words)), dtype=np.intp)
+        if not len(candidates):
             return None
-        found = snapshot.signals(rows, vector, words)
-        scores = rank.fuse(found, snapshot.signals(snapshot.reference, vector, words))
-        documents = snapshot.document_of[rows]
+        sample = snapshot.sample(np.unique(snapshot.document_of[candidates]))
+        dense, words = snapshot.dense(sample.rows, question), question.words[sample.rows]
+        found, usual = snapshot.signals(sample, dense, question), snapshot.usual(question)
+        scores = rank.passage_scores(dense, words, usual, sample.starts, rank.fuse(found, usual))
         if vector is not None and snapshot.title_vectors is not None:
-            evidence = rank.vector_evidence(found, documents, snapshot.title_vectors @ vector)
-            return Found(snapshot, rows, scores, "vectors", evidence)
-        best = int(rows[int(np.argmax(found.words))])
+            evidence = rank.vector_evidence(found, snapshot.title_vectors @ vector)
+            return Found(snapshot, sample.rows, scores, "vectors", evidence)
+        best = int(sample.rows[int(np.argmax(words))])
         evidence = rank.words_evidence(
             found,
-            documents,
             covered=snapshot.lexical.coverage(text, snapshot.searched(best)),
             title=snapshot.lexical.coverage(snapshot.document(best).title, text),
         )
-        return Found(snapshot, rows, scores, "words", evidence)
+        return Found(snapshot, sample.rows, scores, "words", evidence)
 
     def _candidates(self, snapshot: Snapshot, vector: Vectors | None, words: rank.Scores) -> set[int]:
         """Return the rows worth ranking: the nearest by vector and the best by words."""
-        best = np.argsort(-words, kind="stable")[:WORD_CANDIDATES]
-        rows = {int(row) for row in best if words[row] > 0}
+        rows = set(_largest(words, WORD_CANDIDATES).tolist())
         if vector is None or snapshot.vectors is None:
             return rows
         return rows | self._nearest(snapshot, snapshot.vectors, vector)
@@ -265,25 +280,57 @@ class KnowledgeBase:
         return {int(row) for row in np.argsort(-(vectors @ vector))[:count]}
 
 
-def _grounding(found: Found, k: int) -> Grounding:
+def _documents_by(snapshot: Snapshot, scores: rank.Scores) -> list[str]:
+    """Return the ids of the documents whose passages score best, the first ones only."""
+    rows = [row for row in np.argsort(-scores, kind="stable")[:WORD_CANDIDATES].tolist() if scores[row] > 0]
+    return list(dict.fromkeys(snapshot.document(row).id for row in rows))
+
+
+def _largest(words: rank.Scores, count: int) -> NDArray[np.intp]:
+    """Return the rows of the `count` largest scores above zero, in no order."""
+    above = np.flatnonzero(words > 0)
+    if len(above) <= count:
+        return above
+    return np.asarray(above[np.argpartition(-words[above], count - 1)[:count]])
+
+
+async def _reranked(found: Found, query: str, reranker: Reranker) -> Found:
+    """Return `found` with its best passages in the order of the cross-encoder; unchanged when that cannot say."""
+    chosen = _best(found, PASSAGES)
+    texts = [found.snapshot.searched(int(found.rows[at])) for at in chosen]
+    second = await reranker.scores(tidy_query(query), texts)
+    if second is None:
+        return found
+    scores = found.scores.copy()
+    scores[chosen] = scores.max() + 1 + second - second.min()
+    return replace(found, scores=scores)
+
+
+def _best(found: Found, count: int) -> list[int]:
+    """Return where the `count` best passages stand in `found`: two of a document at most, none shown twice."""
     snapshot, rows = found.snapshot, found.rows
-    chosen = rank.pick(
+    return rank.pick(
         found.scores,
-        count=k,
+        count=count,
         document_of=lambda at: int(snapshot.document_of[rows[at]]),
-        text_of=lambda at: snapshot.passages[rows[at]].text,
+        text_of=lambda at: snapshot.shown(int(rows[at])),
         each=EACH_DOCUMENT,
     )
+
+
+def _grounding(found: Found, k: int) -> Grounding:
     gate = rank.gate(found.mode)
     return Grounding(
-        passages=tuple(_passage(snapshot, int(rows[at]), float(found.scores[at])) for at in chosen),
+        passages=tuple(
+            _passage(found.snapshot, int(found.rows[at]), float(found.scores[at])) for at in _best(found, k)
+        ),
         confidence=gate.confidence(found.evidence),
         relatedness=gate.relatedness(found.evidence),
     )
 
 
 def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
-    passage = snapshot.passages[row]
+    passage = snapshot.passages[int(snapshot.block_of[row])]
     document = snapshot.document(row)
     return Passage(
         id=passage.id,
@@ -291,6 +338,6 @@ def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
         title=document.title,
         heading=passage.heading,
         source=document.source,
-        text=passage.text,
+        text=snapshot.shown(row),
         score=score,
     )

@@ -10,38 +10,99 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kb import rank
 from kb.embed import Vectors
 from kb.lexical import LexicalIndex
-from kb.rank import Signals
-from kb.split import embedded_text
+from kb.rank import Scores, Signals
+from kb.split import embedded_text, rejoined
 from kb.tables import Contents, StoredDocument, StoredPassage, from_bytes
 
-_REFERENCE_SIZE = 4_096
-"""Passages whose scores tell what is usual for a question; a fixed sample keeps large indexes fast."""
+Rows = NDArray[np.intp]
+
+SHOWN_WORDS = 120
+"""Passages are found by 60 words or so and shown with their neighbours, up to as many as this."""
+
+_REFERENCE_PASSAGES = 4_096
+"""Passages of the documents whose scores tell what is usual for a question: a sample keeps large indexes fast."""
+
+_BANK_WORK = 5_000_000
+_BANK_SIZES = (64, 1_024)
+"""How many titles are asked to find the hubs: passages times titles stay below `_BANK_WORK` within these bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Documents with the rows of all their passages; passages of document `i` begin at `starts[i]` of `rows`."""
+
+    documents: Rows
+    rows: Rows
+    starts: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as it is compared: its vector (None without a model) and the BM25 score of every passage."""
+
+    vector: Vectors | None
+    words: Scores
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The passages of one collection at one generation; rows are passages in order of document."""
+    """The passages of one collection at one generation; rows are passages in order of document.
+
+    `first[i]` is the row of the first passage of document `i`, and the last entry their number;
+    `block_of` names for each passage the first one of those it is shown with; `hubs` is how near a
+    document is to the titles of the others, in standard deviations (`kb.rank`).
+    """
 
     collection: str
     generation: int
     documents: tuple[StoredDocument, ...]
     passages: tuple[StoredPassage, ...]
-    document_of: NDArray[np.intp]
+    document_of: Rows
     vectors: Vectors | None
     title_vectors: Vectors | None
     lexical: LexicalIndex
     row_of: dict[str, int]
-    reference: NDArray[np.intp]
+    first: Rows
+    block_of: Rows
+    reference: Sample
+    reference_vectors: Vectors | None
+    hubs: Scores
 
-    def signals(self, rows: NDArray[np.intp], query: Vectors | None, words: NDArray[np.float32]) -> Signals:
-        """Return the scores of some passages; without vectors the cosines are all zero."""
-        if query is None or self.vectors is None or self.title_vectors is None:
-            nothing = np.zeros(len(rows), dtype=np.float32)
-            return Signals(nothing, nothing, words[rows])
-        titles = self.title_vectors[self.document_of[rows]]
-        return Signals(self.vectors[rows] @ query, titles @ query, words[rows])
+    def sample(self, documents: Rows) -> Sample:
+        """Return `documents` with their passages; every one of them must have some."""
+        sizes = self.first[documents + 1] - self.first[documents]
+        starts = np.cumsum(sizes) - sizes
+        rows = np.arange(int(sizes.sum())) + np.repeat(self.first[documents] - starts, sizes)
+        return Sample(documents, rows, starts)
+
+    def dense(self, rows: Rows, question: Question) -> Scores:
+        """Return the cosines of some passages; zeros without vectors."""
+        if question.vector is None or self.vectors is None:
+            return np.zeros(len(rows), dtype=np.float32)
+        return np.asarray(self.vectors[rows] @ question.vector)
+
+    def signals(self, sample: Sample, dense: Scores, question: Question) -> Signals:
+        """Return the signals of documents, each by the best of its passages, whose cosines are `dense`."""
+        titles = np.zeros(len(sample.documents), dtype=np.float32)
+        if question.vector is not None and self.title_vectors is not None:
+            titles = np.asarray(self.title_vectors[sample.documents] @ question.vector)
+        return Signals(
+            dense=np.maximum.reduceat(dense, sample.starts),
+            title=titles,
+            words=np.maximum.reduceat(question.words[sample.rows], sample.starts),
+            hub=self.hubs[sample.documents],
+        )
+
+    def usual(self, question: Question) -> Signals:
+        """Return the signals of the reference documents: what is usual for this question."""
+        if question.vector is None or self.reference_vectors is None:
+            dense = np.zeros(len(self.reference.rows), dtype=np.float32)
+        else:
+            dense = np.asarray(self.reference_vectors @ question.vector)
+        return self.signals(self.reference, dense, question)
 
     def document(self, row: int) -> StoredDocument:
         """Return the document of a passage."""
@@ -52,23 +113,37 @@ class Snapshot:
         passage = self.passages[row]
         return embedded_text(self.document(row).title, passage.heading, passage.text)
 
+    def shown(self, row: int) -> str:
+        """Return the text of a passage as it is shown: with its neighbours under the same heading."""
+        start = int(self.block_of[row])
+        end = int(np.searchsorted(self.block_of, start, side="right"))
+        return rejoined([passage.text for passage in self.passages[start:end]])
+
 
 def make_snapshot(collection: str, contents: Contents, *, vectors: bool = True) -> Snapshot:
     """Build the snapshot of `contents`, with their `vectors` or for a search by words alone; blocks."""
     document_of = np.asarray(contents.document_of, dtype=np.intp)
-    size = len(contents.passages)
-    return Snapshot(
+    held = from_bytes([passage.vector for passage in contents.passages]) if vectors else None
+    snapshot = Snapshot(
         collection=collection,
         generation=contents.generation,
         documents=contents.documents,
         passages=tuple(replace(passage, vector=None) for passage in contents.passages),
         document_of=document_of,
-        vectors=from_bytes([passage.vector for passage in contents.passages]) if vectors else None,
+        vectors=held,
         title_vectors=from_bytes([document.title_vector for document in contents.documents]) if vectors else None,
         lexical=LexicalIndex(_searched(contents)),
         row_of={passage.id: row for row, passage in enumerate(contents.passages)},
-        reference=np.unique(np.linspace(0, size - 1, min(size, _REFERENCE_SIZE)).astype(np.intp)),
+        first=np.searchsorted(document_of, np.arange(len(contents.documents) + 1)).astype(np.intp),
+        block_of=_blocks(contents),
+        reference=Sample(document_of[:0], document_of[:0], document_of[:0]),
+        reference_vectors=None,
+        hubs=np.zeros(len(contents.documents), dtype=np.float32),
     )
+    reference = snapshot.sample(_spread(np.unique(document_of), _REFERENCE_PASSAGES / max(len(document_of), 1)))
+    near = held[reference.rows] if held is not None else None
+    snapshot = replace(snapshot, reference=reference, reference_vectors=near)
+    return replace(snapshot, hubs=_hubs(snapshot))
 
 
 def _searched(contents: Contents) -> Sequence[str]:
@@ -76,3 +151,47 @@ def _searched(contents: Contents) -> Sequence[str]:
         embedded_text(contents.documents[document].title, passage.heading, passage.text)
         for document, passage in zip(contents.document_of, contents.passages, strict=True)
     ]
+
+
+def _blocks(contents: Contents) -> Rows:
+    """Return for each passage the first of its block: neighbours under one heading that are shown together."""
+    starts = np.zeros(len(contents.passages), dtype=np.intp)
+    words = 0
+    for row, passage in enumerate(contents.passages):
+        count = len(passage.text.split())
+        joins = (
+            row > 0
+            and contents.document_of[row] == contents.document_of[row - 1]
+            and passage.heading == contents.passages[row - 1].heading
+            and words + count <= SHOWN_WORDS
+        )
+        starts[row] = starts[row - 1] if joins else row
+        words = words + count if joins else count
+    return starts
+
+
+def _spread(rows: Rows, share: float) -> Rows:
+    """Return `share` of `rows`, evenly spread; all of them from 1 on, and at least one where there is any."""
+    count = min(len(rows), max(1, round(len(rows) * share)))
+    return rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(np.intp))] if count else rows
+
+
+def _hubs(snapshot: Snapshot) -> Scores:
+    """Return how near each document is to the titles of others: the titles are asked as questions."""
+    hubs = np.zeros(len(snapshot.documents), dtype=np.float32)
+    if snapshot.vectors is None or snapshot.title_vectors is None:
+        return hubs
+    documents = np.unique(snapshot.document_of)
+    least, most = _BANK_SIZES
+    size = min(most, max(least, _BANK_WORK // max(len(snapshot.passages), 1)))
+    everything = snapshot.sample(documents)
+    asked = _spread(documents, size / max(len(documents), 1))
+    scores = np.empty((len(asked), len(documents)), dtype=np.float32)
+    for at, title in enumerate(asked.tolist()):
+        words = snapshot.lexical.scores(snapshot.documents[title].title)
+        question = Question(snapshot.title_vectors[title], words)
+        found = snapshot.signals(everything, np.asarray(snapshot.vectors @ snapshot.title_vectors[title]), question)
+        scores[at] = rank.fuse(found, found)
+        scores[at, documents == title] = -np.inf
+    hubs[documents] = rank.hubs(scores)
+    return hubs

@@ -37,6 +37,25 @@ _QUOTED = 110  # the most words quoted from a longer one
 _WORD = re.compile(r"\w+")
 _PARAGRAPH = re.compile(r"(?<=\n\n)")
 _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
+_QUESTION = re.compile(r"[?？؟][\s\"'”’)*_]*$")
+_ANSWER = re.compile(
+    r"^[*_ \t]*(?:answer|fix|resolution|resolving the problem|solution|workaround)s?[:*_ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANSWER_WORDS = 15  # fewer words after its sign are not taken for the answer
+
+_MOST_ALONE, _MOST_POINTING = 2, 3  # telling words of what may be a follow-up, and of one that points back
+_SHORT = 2  # characters of words that tell nothing
+_POINTING = """
+    it its they them their theirs that this those these he she his her him there one ones such same other others
+    else another both either neither
+"""
+_COMMON = """
+    what when where which while does have been with about would could should from your will much many more also then
+    than some make know tell need want please like into just only very well here were has had did how why who can the
+    and for are was you not any all out get but our use
+"""
+"""Words that say nothing of what is asked for. Only in a short follow-up does it matter what stands here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +96,41 @@ def reply(messages: Sequence[Message]) -> list[Content]:
     """Return what the answerer says next to a conversation: one tool call, or the answer by paragraphs."""
     asked = max((i for i, message in enumerate(messages) if message.role == "user"), default=-1)
     question = messages[asked].text if asked >= 0 else ""
+    queries = looked_for([message.text for message in messages[: asked + 1] if message.role == "user"])
     results = [content for m in messages[asked + 1 :] for content in m.contents if content.type == "function_result"]
     if results:
-        return _conclude(question, json.loads(str(results[-1].result)))
+        found, tried = json.loads(str(results[-1].result)), min(len(results), len(queries))
+        more = queries[tried:] if not found["carries_an_answer"] else []
+        return [_call(SEARCH, query=more[0])] if more else _conclude(queries[tried - 1], found)
     if is_thanks(question):
         return [Content.from_text(_say(Line.THANKS, messages[asked]))]
     answered = any(message.role == "assistant" for message in messages[:asked])
     for says, line in _ASKS_BACK:
         if says(question) and (answered or line is not Line.SORRY_UNHELPFUL):
             return [_call(ASK_BACK, question=_say(line, messages[asked]))]
-    return [_call(SEARCH, query=question)]
+    return [_call(SEARCH, query=queries[0])]
+
+
+def looked_for(said: Sequence[str]) -> list[str]:
+    """Return what to search for when a customer has `said` these things, oldest first; the next if one finds nothing.
+
+    A follow-up that names too little ('How does it work?', 'And for students?') is searched with what was asked
+    before it. A short question may be one, or a new one ('How do I return an article?'): first it is searched alone.
+    """
+    *before, last = said or [""]
+    earlier = next((text for text in reversed(before) if not (is_greeting(text) or is_thanks(text))), "")
+    telling, points_back = _telling(last)
+    if not earlier or telling > (_MOST_POINTING if points_back else _MOST_ALONE):
+        return [last]
+    joined = f"{last}\n{earlier}"
+    return [joined] if points_back or telling < _MOST_ALONE else [last, joined]
+
+
+def _telling(text: str) -> tuple[int, bool]:
+    """Return how many words say what `text` is about, and whether one points back."""
+    words = {word.casefold() for word in _WORD.findall(text)}
+    pointing = set(_POINTING.split())
+    return len({word for word in words if len(word) > _SHORT} - pointing - set(_COMMON.split())), bool(words & pointing)
 
 
 _ASKS_BACK = (
@@ -132,11 +176,26 @@ def quote(question: str, passages: Sequence[Numbered]) -> str:
 
 
 def _quote_one(passage: Numbered, rarity: Mapping[str, float]) -> str:
-    text = _FOOTNOTE.sub("", passage.text).strip()
+    text = _from_its_answer(_FOOTNOTE.sub("", passage.text).strip())
     if len(text.split()) > _WHOLE:
         text = _window(text, rarity)
     joint = "\n\n" if text.endswith(("|", "```")) else " "  # a mark after a table's last bar would be a cell
     return f"{text}{joint}[{passage.number}]"
+
+
+def _from_its_answer(text: str) -> str:
+    """Return `text` from where it begins to answer, when it repeats the question in front of that.
+
+    The sign is a line 'Answer' or 'Solution', or the only question in the text, in its first half.
+    """
+    signs = [sign.end() for sign in _ANSWER.finditer(text)]
+    pieces = sentences.split(text)
+    asked = [at for at, piece in enumerate(pieces) if _QUESTION.search(piece)]
+    if len(asked) == 1 and not signs:
+        end = sum(map(len, pieces[: asked[0] + 1]))
+        signs = [end] if len(text[:end].split()) <= len(text[end:].split()) else []
+    rest = next((text[end:].strip() for end in signs if len(text[end:].split()) >= _ANSWER_WORDS), "")
+    return f"… {rest}" if rest else text
 
 
 def _same_language(question: str, passages: Sequence[Numbered]) -> bool:

@@ -142,12 +142,12 @@ def test_an_evaluation_says_what_the_contract_promises(capsys: pytest.CaptureFix
     (folder / "out_of_scope.jsonl").write_text(json.dumps(beside), encoding="utf-8")
     assert run(["eval", str(folder), "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert set(figures) == {"retrieval", "decisions"}
+    assert set(figures) == {"retrieval", "decisions", "beside", "misses"}
     measured = {"queries", "hit@1", "hit@3", "hit@5", "mrr@10", "ndcg@10", "p50_ms", "p95_ms"}
     assert measured <= set(figures["retrieval"])
     assert figures["retrieval"]["hit@1"] == 1.0
     decisions, four = figures["decisions"], {"answered", "clarified", "declined", "handed_off"}
-    assert set(decisions) == {"in_scope", "out_of_scope", "auroc", "auroc_by_kind"}
+    assert set(decisions) == {"in_scope", "out_of_scope", "auroc", "auroc_by_kind", "curve"}
     assert set(decisions["in_scope"]) == four | {"answered_with_right_document"}
     assert set(decisions["out_of_scope"]) == four | {"by_kind"}
     assert set(decisions["out_of_scope"]["by_kind"]["other"]) == four

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.grounding import Grounding, Passage
+from kb.curve import Judged, curve
 from kb.documents import Progress, SourceError
-from kb.evaluate import Decision, auroc, evaluate, read_questions
+from kb.evaluate import Decision, auroc, evaluate, read_questions, token_f1
 
 
 class Shelf:
@@ -82,6 +83,7 @@ async def test_it_has_the_shape_of_the_contract_and_the_right_figures(tmp_path: 
     }
     assert decisions["auroc"] == 0.75
     assert decisions["auroc_by_kind"] == {"off_topic": 0.75, "other_product": 0.75}
+    assert [row["point"] for row in decisions["curve"] if row["point"]] == ["eager", "balanced", "cautious"]
     assert seen[-1].done == seen[-1].total == 12
 
 
@@ -104,3 +106,78 @@ def test_auroc_counts_ties_half_and_needs_both_sides() -> None:
     assert auroc([0.5], [0.5]) == 0.5
     assert auroc([0.1], [0.9]) == 0
     assert auroc([], [0.5]) is None
+
+
+JUDGED = [
+    Judged("", 0.9, right=True),
+    Judged("", 0.6, right=False),
+    Judged("", 0.3, right=True),
+    Judged("", 0.1, right=False),
+    Judged("off_topic", 0.0, right=False),
+    Judged("hard", 0.7, right=False),
+]
+
+
+def test_the_curve_says_what_each_floor_would_answer() -> None:
+    rows = {row["floor"]: row for row in curve(JUDGED, {"balanced": 0.52})}
+    assert list(rows) == sorted(rows)
+    assert rows[0.52] == {
+        "floor": 0.52,
+        "point": "balanced",
+        "answered": 0.5,
+        "answered_with_right_document": 0.25,
+        "out_of_scope": 0.5,
+        "by_kind": {"hard": 1.0, "off_topic": 0.0},
+    }
+    assert (rows[0.3]["answered"], rows[0.95]["answered"]) == (0.75, 0.0)
+
+
+def test_a_higher_floor_never_answers_more() -> None:
+    answered = [(row["answered"], row["out_of_scope"]) for row in curve(JUDGED, {})]
+    assert answered == sorted(answered, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "f1"),
+    [
+        ("The same words [1].", "the same words", 1.0),
+        ("five days", "within five working days", 2 / 3),
+        ("nothing of it", "five days", 0.0),
+        ("", "five days", 0.0),
+    ],
+)
+def test_an_answer_is_compared_word_by_word(given: str, wanted: str, f1: float) -> None:
+    assert token_f1(given, wanted) == pytest.approx(f1)
+
+
+async def test_the_text_is_scored_where_the_documents_hold_the_answer(tmp_path: Path) -> None:
+    queries = [
+        {"id": "1", "query": "a", "doc_ids": ["a"], "answer": "five days", "answer_in_kb": True},
+        {"id": "2", "query": "b", "doc_ids": ["b"], "answer": "of no account", "answer_in_kb": False},
+    ]
+
+    async def answer(query: str) -> Decision:
+        return Decision("answered", [query], "five days [1]")
+
+    folder = folder_with(tmp_path, queries, [])
+    assert (await evaluate(folder, Shelf(), answer))["decisions"]["in_scope"]["answer_f1"] == 1.0
+
+
+async def test_the_worst_misses_are_shown_with_what_was_found_instead(tmp_path: Path) -> None:
+    misses = (await evaluate(folder_with(tmp_path, QUERIES[:4], []), Shelf()))["misses"]
+    assert [(miss["id"], miss["rank"], miss["found"]) for miss in misses] == [
+        ("3", None, ""),
+        ("4", None, "a"),
+        ("2", 3, "a"),
+    ]
+    assert (misses[2]["query"], misses[2]["wanted"], misses[2]["passage"]) == ("a b right c", ["right"], "a")
+
+
+async def test_other_ways_to_rank_are_measured_beside_ours(tmp_path: Path) -> None:
+    async def compare(query: str) -> dict[str, list[str]]:
+        return {"backwards": query.split()[::-1]} if query else {}
+
+    result = await evaluate(folder_with(tmp_path, QUERIES[:4], []), Shelf(), compare=compare)
+    assert list(result["beside"]) == ["backwards"]
+    assert result["beside"]["backwards"]["hit@1"] == 0.25
+    assert result["beside"]["backwards"]["hit@5"] == 0.75

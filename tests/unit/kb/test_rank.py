@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb import rank
-from kb.lexical import LexicalIndex, tokens
+from kb.lexical import LexicalIndex, stem, tokens
 from kb.rank import Signals
 
 
@@ -33,11 +33,54 @@ def test_coverage_weighs_rare_words_more() -> None:
     assert index.coverage("refund", "refund") == 1
 
 
-def test_fusion_counts_by_how_much_a_passage_leads() -> None:
-    usual = Signals(scores(0.1, 0.2, 0.3, 0.2), scores(0.1, 0.2, 0.1, 0.2), scores(0, 1, 0, 2))
-    found = Signals(scores(0.9, 0.31), scores(0.2, 0.2), scores(1, 2))
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("changes changed changing change", True),
+        ("policies policy", True),
+        ("stopped stopping stop stops", True),
+        ("access status thesis", False),
+        ("ring red using", False),
+        ("2035 v7 mqrc_2035", False),
+    ],
+)
+def test_endings_of_a_word_do_not_matter_and_names_stay_apart(words: str, same: bool) -> None:
+    assert len({stem(word) for word in words.split()}) == (1 if same else len(words.split()))
+
+
+def test_a_question_finds_the_word_with_another_ending() -> None:
+    found = LexicalIndex(["resetting passwords", "opening hours", "delivery"]).scores("how is a password reset?")
+    assert found[0] > found[1] == found[2] == 0
+
+
+def test_fusion_counts_by_how_much_a_document_leads() -> None:
+    usual = Signals(scores(0.1, 0.2, 0.3, 0.2), scores(0.1, 0.2, 0.1, 0.2), scores(0, 1, 0, 2), scores(0, 0, 0, 0))
+    found = Signals(scores(0.9, 0.31), scores(0.2, 0.2), scores(1, 2), scores(0, 0))
     first, second = rank.fuse(found, usual)
     assert first > second + 1
+
+
+def test_of_two_like_documents_the_one_that_is_near_to_everything_comes_second() -> None:
+    asked = np.asarray([[9.0, 2.0, -np.inf], [9.0, -np.inf, 2.0], [-np.inf, 1.0, 1.0]], dtype=np.float32)
+    hubs = rank.hubs(asked)
+    assert hubs[0] > hubs[1] == hubs[2]
+    like = scores(0.5, 0.5)
+    usual = Signals(scores(0.1, 0.3), scores(0.1, 0.3), scores(0, 1), scores(0, 0))
+    first, second = rank.fuse(Signals(like, like, like, hubs[:2]), usual)
+    assert second > first
+
+
+def test_a_single_document_is_no_hub() -> None:
+    assert rank.hubs(np.asarray([[-np.inf]], dtype=np.float32)).tolist() == [0]
+
+
+def test_the_best_passage_scores_as_its_document_and_the_others_below_it() -> None:
+    usual = Signals(scores(0.1, 0.3), scores(0.1, 0.3), scores(0, 2), scores(0, 0))
+    starts = np.asarray([0, 2], dtype=np.intp)
+    found = rank.passage_scores(scores(0.2, 0.5, 0.4), scores(1, 1, 1), usual, starts, scores(3, 7))
+    assert found[1] == pytest.approx(3)
+    assert found[2] == pytest.approx(7)
+    assert found[0] < found[1]
 
 
 def test_a_flat_signal_counts_nothing() -> None:
@@ -67,9 +110,10 @@ def test_where_few_follow_an_unrelated_one_stands_for_each_that_is_missing() -> 
     assert rank.lead(scores(0.05), 5, elsewhere=0.1) == pytest.approx(0.0)
 
 
-def test_the_best_passage_speaks_for_its_document() -> None:
-    found = rank.best_of_each(scores(0.1, 0.5, 0.3, 0.2), np.asarray([7, 7, 2, 9], dtype=np.intp))
-    assert sorted(found.tolist()) == pytest.approx([0.2, 0.3, 0.5])
+def test_the_lead_in_words_is_a_share_of_the_best() -> None:
+    assert rank.words_lead(scores(10, 5, 5, 5, 5, 5)) == pytest.approx(0.5)
+    assert rank.words_lead(scores(3, 3, 3, 3, 3, 3)) == pytest.approx(0.0)
+    assert rank.words_lead(scores(0, 0)) == 0
 
 
 @pytest.mark.parametrize("mode", ["vectors", "words"])

@@ -159,3 +159,10 @@ def test_importing_it_loads_no_model_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_what_words_and_vectors_find_alone_can_be_seen(filled: KnowledgeBase) -> None:
+    found = await filled.rankings("MQRC_2059")
+    assert found["words (BM25)"] == ["errors"]
+    assert len(found["vectors"]) > 1
+    assert await filled.rankings("  ") == {}

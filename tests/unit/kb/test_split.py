@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb.documents import Document, Format
-from kb.split import MAX_CHARACTERS, MAX_WORDS, Piece, embedded_text, split
+from kb.split import MAX_CHARACTERS, MAX_WORDS, Piece, embedded_text, rejoined, split
 
 
 def document(text: str, format: Format = "markdown") -> Document:
@@ -73,7 +73,7 @@ def test_long_prose_is_cut_at_sentences_near_the_target() -> None:
     sentences = [f"{words(19)} end{at}." for at in range(20)]
     pieces = split(document(" ".join(sentences)))
     assert all(piece.text.endswith(".") for piece in pieces)
-    assert all(80 <= len(piece.text.split()) <= 130 for piece in pieces[:-1])
+    assert all(40 <= len(piece.text.split()) <= 80 for piece in pieces[:-1])
 
 
 def test_a_long_step_stays_whole() -> None:
@@ -99,3 +99,12 @@ def test_a_document_of_a_title_alone_is_one_passage() -> None:
 def test_title_and_heading_stand_in_front_of_what_is_embedded() -> None:
     assert embedded_text("Refunds", "Time", "Five days.") == "Refunds\nTime\nFive days."
     assert embedded_text("Refunds", "", "Five days.") == "Refunds\nFive days."
+
+
+def test_neighbouring_passages_read_as_one_text_again() -> None:
+    steps = [f"{at}. Do this: {words(18)}." for at in range(1, 9)]
+    pieces = [piece.text for piece in split(document("\n".join(steps)))]
+    assert len(pieces) > 1
+    assert rejoined(pieces) == "\n".join(steps)
+    assert rejoined(["Prose.", "More prose."]) == "Prose.\n\nMore prose."
+    assert rejoined([]) == ""
