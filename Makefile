@@ -1,4 +1,4 @@
-# Four commands without arguments: make run, make test, make check, make bench.
+# Commands without arguments: make run, make test, make check, make e2e, make bench.
 # PIP_ARGS reaches pip, for example: make install PIP_ARGS="--index-url ..."
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Tests side by side; each process loads the embedding model.
 JOBS ?= 2
 
-.PHONY: run install test coverage check bench clean
+.PHONY: run install test e2e coverage check bench clean
 
 run: install
 	$(BIN)/python -m bot serve
@@ -23,7 +23,12 @@ $(STAMP): manifests/requirements.lock pyproject.toml
 	@touch $@
 
 test: install
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/e2e
+
+# Microsoft's client of Teams in a browser; THREADLINE_SCREENSHOTS=FOLDER keeps pictures.
+e2e: install
+	cd tests/browser && npm ci --silent --no-audit --no-fund --ignore-scripts
+	$(BIN)/python -m pytest tests/e2e
 
 coverage: install
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
