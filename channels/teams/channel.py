@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from channels.base import Content, Sent
+from channels.patience import patiently
 from channels.teams import names, render
 from channels.teams.api import Api, SaidNo
 from channels.teams.names import CHANNEL
@@ -31,8 +32,6 @@ log = structlog.get_logger()
 
 _LONGEST_STREAM = 9_000  # characters; a longer answer comes in several activities
 _LASTS = 100.0  # seconds of a stream; Teams ends it after two minutes
-_AGAIN = 5
-_LONGEST_PAUSE = 30.0  # seconds
 _MOST_STREAMS = 1_000
 _NOT_HERE = "Teams takes files from apps in personal chats only. Write where the customer finds it."
 
@@ -98,11 +97,8 @@ class TeamsChannel:
         return Sent(platform_id=names.platform_id(done))
 
     async def _one(self, where: Place, activity: Mapping[str, Any], *, again: bool) -> str:
-        for _ in range(_AGAIN if again else 0):
-            try:
-                return await self._api.send(where, activity)
-            except TemporaryError as away:
-                await asyncio.sleep(min(away.retry_after or 1.0, _LONGEST_PAUSE))
+        if again:
+            return await patiently(lambda: self._api.send(where, activity))
         return await self._api.send(where, activity)
 
     # Streams
@@ -118,7 +114,7 @@ class TeamsChannel:
             return part.platform_id
         number = stream.number + 1 if stream else 1
         about = {"streamType": "streaming", "streamSequence": number, **({"streamId": stream.id} if stream else {})}
-        piece = {"type": "typing", "text": shown, "entities": [{"type": "streaminfo", **about}], "channelData": about}
+        piece = {"type": "typing", "text": shown, "textFormat": "markdown", "entities": [{"type": "streaminfo", **about}], "channelData": about}
         try:
             begun = await self._api.send(where, piece, paced=False)
         except Exception as error:  # the edge to a platform: an answer must not fail because it could not flow

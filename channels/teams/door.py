@@ -7,13 +7,14 @@ said to the app counts, and what is written in its own threads: what it overhear
 import asyncio
 import contextlib
 import json
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
 from aiohttp import web
 
+from channels.later import Later
 from channels.teams import names, parse
 from channels.teams.adapter import Answer
 from channels.teams.api import Api
@@ -56,6 +57,7 @@ JSON = dict[str, Any]
 PATH = "/api/messages"
 _WANTS_A_PERSON = "I would like to talk to a person."
 _MOST = 1024 * 1024  # bytes of one activity; Teams sends 100 kB at most
+_WHERE = "desk"  # the word by which an owner asks how a channel is called
 _UNKNOWN = Answer(501)
 _TAKEN = Answer(200)
 
@@ -76,7 +78,7 @@ class TeamsDoor:
         self._clock = clock
         self._own = next(iter(tenants), "")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._later = Later("teams_courtesy_failed")
 
     def routes(self) -> list[web.RouteDef]:
         """Return where Teams posts to."""
@@ -86,9 +88,7 @@ class TeamsDoor:
         """Say what is still to be said to operators, and break off courtesies to customers."""
         for desk in self.desks.values():
             await desk.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._later.break_off()
 
     async def _posted(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":
@@ -114,16 +114,6 @@ class TeamsDoor:
         return (
             web.json_response(answer.body, status=answer.status) if answer.body else web.Response(status=answer.status)
         )
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("teams_courtesy_failed", exc_info=error)
 
     # What happens
 
@@ -190,6 +180,9 @@ class TeamsDoor:
         thread = await self._store.find_thread(key)
         if not (said.mentioned or thread):
             return None
+        if thread is None and said.place.scope is not Scope.PERSONAL and said.text.strip().casefold() == _WHERE:
+            self._later.begin(self._say_where(said.place))
+            return None
         missing = _missing(said.unfetched)
         text = said.text or missing
         whole = f"{said.text}\n\n{missing}".strip() if missing else said.text
@@ -211,7 +204,7 @@ class TeamsDoor:
             )
         )
         if (thread is None or thread.owner.kind is OwnerKind.BOT) and said.place.scope is not Scope.CHANNEL:
-            self._later(self._typing(said.place))
+            self._later.begin(self._typing(said.place))
         return receipt
 
     def _trust(self, person: Person) -> str:
@@ -288,7 +281,13 @@ class TeamsDoor:
         await self._inbox.accept(InboundIgnored(key, event, IgnoredBecause.EMPTY))
         language = str(raw.get("locale") or "en").partition("-")[0].lower()
         greeting = {"type": "message", "text": wording.text(Line.GREETING, language), "textFormat": "plain"}
-        self._later(self._greet(came.place, greeting))
+        self._later.begin(self._greet(came.place, greeting))
+
+    async def _say_where(self, where: Place) -> None:
+        """Tell an owner how this channel is called, to make it the desk."""
+        line = f"DESK=teams:{parse.in_channel(where)}"
+        words = f"To make this place the desk, set this line where Threadline runs, and start it again: {line}"
+        await self._greet(where, {"type": "message", "text": words, "textFormat": "plain"})
 
     async def _greet(self, where: Place, greeting: JSON) -> None:
         try:
@@ -310,12 +309,12 @@ class TeamsDoor:
             except (PermanentError, LookupError) as no:
                 trouble = f"The file could not be put into the customer's store: {no}"
             else:
-                self._later(self._take_back(consented))
+                self._later.begin(self._take_back(consented))
                 return None
         delivery = DeliveryId(str(consented.about.get("delivery")))
         with contextlib.suppress(LookupError):
             await self._inbox.accept(InboundBounce(delivery, consented.event, trouble, raw=raw))
-            self._later(self._take_back(consented))
+            self._later.begin(self._take_back(consented))
         return None
 
     async def _hand_over(self, thread: Thread, consented: Consented, upload: Mapping[str, Any]) -> None:
