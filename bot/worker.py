@@ -8,6 +8,7 @@ where people see it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import uniform
 
 import structlog
 
@@ -48,6 +49,8 @@ log = structlog.get_logger()
 POLL_SECONDS = 1.0
 SLOTS = {RECEIPTS: 8, EXTRACTIONS: 2, RUNS: 8, DELIVERIES: 16}
 MOST_CLAIMS = 20  # a row in hand at so many deaths of the process may be what kills it
+_SPREAD = 1.2
+"""How much longer than it asks for a platform may be left in peace: not all that it put off comes back at once."""
 MOST_ATTEMPTS = {RECEIPTS: 5, EXTRACTIONS: 3, RUNS: 3, DELIVERIES: 8}
 _POISON = "The program stopped each time it read this file, so it is left alone."
 _UNREAD = "This file could not be read: something failed inside."
@@ -281,7 +284,8 @@ class Worker:
         except TemporaryError as away:
             waited = self._clock() - lease.row.created_at
             if lease.attempts < MOST_ATTEMPTS[DELIVERIES] or waited < self._sender.patience(part):
-                again = self._clock() + (away.retry_after or backoff(lease.attempts))
+                pause = (away.retry_after or backoff(lease.attempts)) * uniform(1.0, _SPREAD)  # noqa: S311 (no secret)
+                again = self._clock() + pause
                 await self._store.deliveries.retry(lease, again, str(away))
                 return
             sent = Sent(_unsent(part), error=str(away))

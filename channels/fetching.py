@@ -13,5 +13,10 @@ async def bounded(answer: aiohttp.ClientResponse, most: int) -> bytes:
     async for chunk in answer.content.iter_chunked(_CHUNK):
         content += chunk
         if len(content) > most:
-            raise PermanentError(f"The file is larger than {most // 1024 // 1024} MB.")
+            raise too_large(most)
     return bytes(content)
+
+
+def too_large(most: int) -> PermanentError:
+    """Return what is raised for a file of more than `most` bytes."""
+    return PermanentError(f"The file is larger than {most // 1024 // 1024} MB.")

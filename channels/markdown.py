@@ -2,7 +2,8 @@
 
 Answers come from a model, operators and documents, and a customer sees what they become. So HTML is words, no
 definition elsewhere in the text gives a link its address, only http, https and mailto may become links, and a link
-says where it really goes. `channels.email.letters.markdown` and `channels.slack.rich` write what `parse` has read.
+says where it really goes. `channels.email.letters.markdown`, `channels.slack.rich` and `channels.teams.rich` write what
+`parse` has read.
 """
 
 import re
@@ -16,6 +17,7 @@ from markdown_it.token import Token
 ADDRESS = r"\bhttps?://[^\s<>\"'`|\u00ab\u00bb]{1,2000}"
 """Pattern of a web address in plain words; `without_punctuation` takes off what belongs to the sentence."""
 
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAILBOX = re.compile(r"mailto:[^\s@?&<>\"]+@[^\s@?&<>\"]+(?:\?[^\s<>\"]*)?", re.IGNORECASE)
 _HOST = re.compile(r"(?:https?://)?((?:[\w-]+\.)+[a-z]{2,24})(?:[/:?#]\S*)?", re.IGNORECASE)
 
@@ -41,6 +43,11 @@ _READER = _Reader()
 def parse(text: str) -> Sequence[Token]:
     """Return `text` as markdown-it's tokens: those of blocks, each 'inline' one with its words as children."""
     return _READER.parse(text)
+
+
+def cleaned(text: str) -> str:
+    """Return `text` with one kind of line end, and a sign in the place of what can't be written."""
+    return _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def normal(url: str) -> str:

@@ -5,27 +5,21 @@ may not have gone out (a time limit, a lost connection, a fault of Slack's) the 
 part's fate is unknown: it is never repeated blindly. Calls that may safely be repeated are `TemporaryError` then.
 """
 
-import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from channels.fetching import bounded, too_large
+from channels.pace import Pace
 from core.errors import PermanentError, TemporaryError
-
-T = TypeVar("T")
 
 SLACK = "https://slack.com/api/"
 _SECONDS = 30
-_AGAIN = 5
-_LONGEST_PAUSE = 30.0  # seconds
 _APART = 1.0  # seconds between two posts in one channel (docs.slack.dev, rate limits)
-_MOST_LANES = 10_000
 _HOST = re.compile(r"[a-z0-9.-]+")
 
 _CREATES = frozenset(
@@ -86,12 +80,10 @@ class Api:
         """`url` is another server's in tests; `apart`: seconds between two posts in one channel."""
         self._token = token
         self._url = url
-        self._apart = apart
+        self._pace = Pace(apart)
         self._opened: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
         self._me: dict[str, Any] = {}
-        self._next: dict[str, float] = {}
-        self._closed_until: dict[tuple[str, str], float] = {}
 
     @property
     def client(self) -> AsyncWebClient:
@@ -116,9 +108,9 @@ class Api:
     async def call(self, method: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a method by Slack's name for it ('chat.postMessage') and return its answer. Raises as said above."""
         lane = str(arguments.get("channel") or arguments.get("channel_id") or "")
-        self._still_open(method, lane)
+        self._pace.check(f"{method} {lane}", _LATER["ratelimited"])
         if method in {"chat.postMessage", "chat.startStream"}:
-            await self._my_turn(lane)
+            await self._pace.turn(lane)
         function = getattr(self.client, method.replace(".", "_"))
         try:
             answer = await function(**arguments)
@@ -168,7 +160,7 @@ class Api:
         if not self._is_slacks(url):
             raise PermanentError("The file is kept outside Slack, so it was not fetched.")
         if size > most:
-            raise PermanentError(f"The file is larger than {most // 1024 // 1024} MB.")
+            raise too_large(most)
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as answer:
@@ -176,16 +168,12 @@ class Api:
                     raise TemporaryError(f"Slack can't give the file now ({answer.status}).", retry_after=5)
                 if answer.status != 200:
                     raise PermanentError(f"Slack does not give the file ({answer.status}).")
-                content = await answer.content.read(most + 1)
-                while not answer.content.at_eof() and len(content) <= most:
-                    content += await answer.content.read(most + 1 - len(content))
+                content = await bounded(answer, most)
                 is_page = answer.content_type == "text/html"
         except (aiohttp.ClientError, TimeoutError) as error:
             raise TemporaryError(f"Slack can't be reached for the file ({type(error).__name__}).") from error
         if is_page and size and len(content) != size:
             raise PermanentError("Slack showed a sign-in page instead of the file: the app lacks the scope files:read.")
-        if len(content) > most:
-            raise PermanentError(f"The file is larger than {most // 1024 // 1024} MB.")
         return content
 
     def _is_slacks(self, url: str) -> bool:
@@ -200,20 +188,6 @@ class Api:
         if self._url != SLACK:
             return (found.scheme, found.netloc) == (own.scheme, own.netloc)
         return found.scheme == "https" and port in {None, 443} and f".{host}".endswith(".slack.com")
-
-    def _still_open(self, method: str, lane: str) -> None:
-        wait = self._closed_until.get((method, lane), 0.0) - time.monotonic()
-        if wait > 0:
-            raise TemporaryError(_LATER["ratelimited"], retry_after=wait)
-
-    async def _my_turn(self, lane: str) -> None:
-        """Wait until a second has gone by since the last post in the channel `lane`."""
-        now = time.monotonic()
-        if len(self._next) > _MOST_LANES:
-            self._next = {name: at for name, at in self._next.items() if at > now}
-        at = max(now, self._next.get(lane, 0.0))
-        self._next[lane] = at + self._apart
-        await asyncio.sleep(at - now)
 
     def _meaning(self, error: Exception, method: str, lane: str) -> Exception:
         """Return what `error` says about the call: sure to be tried again, sure to be refused, or itself: unknown."""
@@ -234,7 +208,7 @@ class Api:
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
         if status == 429 or code in _LATER:
             seconds = _seconds(error)
-            self._close(method, lane, seconds)
+            self._pace.close(f"{method} {lane}", seconds)
             return TemporaryError(_LATER.get(code, _LATER["ratelimited"]), retry_after=seconds)
         if status >= 500 or code in {"", "internal_error", "fatal_error", "request_timeout"}:
             return None
@@ -244,22 +218,6 @@ class Api:
             needed = data.get("needed", "") if isinstance(data, dict) else ""
             return SaidNo(f"The Slack app lacks the scope {needed}. Add it in the app's settings, install again.", code)
         return SaidNo(_NEVER.get(code, f"Slack refused it: {code}."), code)
-
-    def _close(self, method: str, lane: str, seconds: float) -> None:
-        now = time.monotonic()
-        if len(self._closed_until) > _MOST_LANES:
-            self._closed_until = {name: at for name, at in self._closed_until.items() if at > now}
-        self._closed_until[method, lane] = now + seconds
-
-
-async def patiently(work: Callable[[], Awaitable[T]]) -> T:
-    """Do `work`, again after the pause that Slack asks for; raises what it raises at the last time."""
-    for _ in range(_AGAIN):
-        try:
-            return await work()
-        except TemporaryError as away:
-            await asyncio.sleep(min(away.retry_after or 1.0, _LONGEST_PAUSE))
-    return await work()
 
 
 def _seconds(error: SlackApiError) -> float:

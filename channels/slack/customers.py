@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 
+from channels.later import Later
 from channels.slack import forms, parse, words
 from channels.slack.api import Api
-from channels.slack.later import Later
 from channels.slack.names import Place, Posted, person
 from channels.slack.parse import Changed, Me, Opened, Pressed, RemoteFile, Said, Silent
 from channels.slack.people import People, Profile

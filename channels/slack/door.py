@@ -22,11 +22,11 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from channels.later import Later
 from channels.slack import forms, parse
 from channels.slack.api import Api
 from channels.slack.customers import Customers
 from channels.slack.desk.channel import SlackDesk
-from channels.slack.later import Later
 from channels.slack.parse import Changed, Me, Opened, Said, Silent
 from core.errors import SetupError, TemporaryError
 from core.store.files import Files

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from json import dumps
 
-from channels.markdown import is_safe
+from channels.cutting import cut
+from channels.markdown import cleaned, is_safe
 from channels.slack.rich import cutting, reading
-from channels.slack.rich.elements import LONGEST_TEXT, LONGEST_URL, Block, cleaned, escape, literal
+from channels.slack.rich.elements import LONGEST_TEXT, LONGEST_URL, Block, escape, literal
 from channels.slack.rich.page import parts
 from channels.slack.rich.table import Table
 from core.messages import Author, Citation, Message
@@ -97,7 +98,7 @@ def plain(post: Post) -> list[str]:
 def _pieces(escaped: str) -> Iterator[str]:
     rest = escaped.strip()
     while rest:
-        at = cutting.cut(rest, cutting.reach(rest, _LONGEST_PLAIN))
+        at = cut(rest, cutting.reach(rest, _LONGEST_PLAIN))
         piece = rest[:at] if at == len(rest) else cutting.without_half_entity(rest[:at])
         yield piece.rstrip()
         rest = rest[len(piece) :].lstrip()
@@ -107,7 +108,7 @@ def _short_enough(words: str) -> str:
     """Return `words`, or their beginning and '…' as a paragraph of its own: within a table it would not be seen."""
     if len(words) <= MOST_CHARACTERS:
         return words
-    return f"{words[: cutting.cut(words, MOST_CHARACTERS)].rstrip()}\n\n…"
+    return f"{words[: cut(words, MOST_CHARACTERS)].rstrip()}\n\n…"
 
 
 def _one_line(words: str, most: int) -> str:

@@ -9,13 +9,14 @@ from html import unescape
 
 from channels.markdown import (
     ADDRESS,
+    cleaned,
     is_safe,
     misleads,
     normal,
     parse,
     without_punctuation,
 )
-from channels.slack.rich.elements import cleaned, escape
+from channels.slack.rich.elements import escape
 
 _TOKEN = re.compile(r"<(?![\s\d=])")  # marks may stand between the signs of one: <*!here*>
 _TOKEN_IN_CODE = re.compile(

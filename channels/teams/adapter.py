@@ -257,7 +257,7 @@ def _no(found: _Found) -> SaidNo:
         about = None
     about = about if isinstance(about, dict) else {}
     try:
-        wait = min(max(float(found.headers["Retry-After"]), 0.5), 3600.0)
+        wait = min(3600.0, max(0.5, float(found.headers["Retry-After"])))
     except (KeyError, ValueError):
         wait = None
     return SaidNo(found.status_code, str(about.get("code") or ""), str(about.get("message") or ""), wait)

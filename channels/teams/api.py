@@ -148,13 +148,23 @@ class Api:
         """
         if not (self._services.trusts(url) if token else self.keeps_files(url)):
             raise PermanentError("The file is kept outside Microsoft's stores, so it was not fetched.")
-        headers = {"Authorization": f"Bearer {await self._token.get()}"} if token else {}
+        shown = await self._token.get() if token else ""
+        try:
+            return await self._got(url, most, shown)
+        except SaidNo as no:
+            if no.status != 401 or not shown:
+                raise
+            return await self._got(url, most, await self._token.get(refused=shown))
+
+    async def _got(self, url: str, most: int, token: str) -> tuple[bytes, str]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             async with self._session().get(url, headers=headers, allow_redirects=False) as answer:
                 if answer.status >= 500 or answer.status == 429:
                     raise TemporaryError(f"Teams can't give the file now ({answer.status}).", retry_after=5)
                 if answer.status != 200:
-                    raise PermanentError(f"Teams does not give the file ({answer.status}): its link may have ended.")
+                    why = f"Teams does not give the file ({answer.status}): its link may have ended."
+                    raise SaidNo(why, answer.status, "")
                 return await bounded(answer, most), answer.content_type
         except (aiohttp.ClientError, TimeoutError) as error:
             raise TemporaryError(f"Teams can't be reached for the file ({type(error).__name__}).") from error

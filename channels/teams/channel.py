@@ -5,24 +5,24 @@ the stream's own name, so that any replica may go on with it, and if that fails 
 """
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from channels.base import Content, Sent
+from channels.parts import message_of, thread_of
 from channels.patience import patiently
 from channels.teams import names, render
 from channels.teams.api import Api, SaidNo
 from channels.teams.names import CHANNEL
 from channels.teams.parse import Place, Scope
+from channels.teams.streams import Stream, had_ended, stopped_by_customer
 from channels.teams.text import streamed
 from core import wording
 from core.delivery import DeliveryState, Part
-from core.errors import PermanentError, TemporaryError, ThreadlineError
+from core.errors import PermanentError, ThreadlineError
 from core.messages import Message
 from core.store.files import MAX_FILE
 from core.thread import OwnerKind, Thread
@@ -31,7 +31,6 @@ from core.wording import Line
 log = structlog.get_logger()
 
 _LONGEST_STREAM = 9_000  # characters; a longer answer comes in several activities
-_LASTS = 100.0  # seconds of a stream; Teams ends it after two minutes
 _MOST_STREAMS = 1_000
 _NOT_HERE = "Teams takes files from apps in personal chats only. Write where the customer finds it."
 
@@ -53,10 +52,10 @@ class TeamsChannel:
 
     async def send(self, part: Part) -> Sent:
         """Send the message, or end the stream that showed it. Raises as `Channel.send`."""
-        message, thread = _message(part), _thread(part)
+        message, thread = message_of(part), thread_of(part)
         where = self._place(thread)
         activities = _activities(message, thread, where.scope)
-        stream = _Stream.parse(part.platform_id)
+        stream = Stream.parse(part.platform_id)
         if stream:
             return await self._end(stream, where, message, thread, activities)
         return await self._send_all(where, message, activities)
@@ -105,8 +104,8 @@ class TeamsChannel:
 
     async def stream(self, part: Part, text: str) -> str:
         """Show `text` so far. Where Teams doesn't let it flow nothing is lost: the message comes whole at the end."""
-        where = self._place(_thread(part))
-        stream = _Stream.parse(part.platform_id)
+        where = self._place(thread_of(part))
+        stream = Stream.parse(part.platform_id)
         now, shown = self._clock(), streamed(text)
         if where.scope is not Scope.PERSONAL or len(shown) > _LONGEST_STREAM or not shown:
             return part.platform_id
@@ -114,13 +113,19 @@ class TeamsChannel:
             return part.platform_id
         number = stream.number + 1 if stream else 1
         about = {"streamType": "streaming", "streamSequence": number, **({"streamId": stream.id} if stream else {})}
-        piece = {"type": "typing", "text": shown, "textFormat": "markdown", "entities": [{"type": "streaminfo", **about}], "channelData": about}
+        piece = {
+            "type": "typing",
+            "text": shown,
+            "textFormat": "markdown",
+            "entities": [{"type": "streaminfo", **about}],
+            "channelData": about,
+        }
         try:
             begun = await self._api.send(where, piece, paced=False)
         except Exception as error:  # the edge to a platform: an answer must not fail because it could not flow
             log.warning("teams_stream_stopped", why=str(error), exc_info=not isinstance(error, ThreadlineError))
             return str(stream.stopped(error)) if stream else ""
-        following = stream or _Stream(begun, 0, now, now, 0, "")
+        following = stream or Stream(begun, 0, now, now, 0, "")
         self._remember(following.id, shown)
         return str(following.grown(shown, now))
 
@@ -132,26 +137,24 @@ class TeamsChannel:
             self._shown.popitem(last=False)
 
     async def cut_off(self, part: Part) -> None:
-        """End the stream; it may have ended already. Raises as `Channel.send`."""
-        stream = _Stream.parse(part.platform_id)
+        """End the stream, if it has not ended already. Raises as `Channel.send`."""
+        stream = Stream.parse(part.platform_id)
         if stream is None or not stream.flows:
             return
-        where = self._place(_thread(part))
-        shown = self._shown.pop(stream.id, "")
+        where, shown = self._place(thread_of(part)), self._shown.get(stream.id, "")
+        await self._pause(stream)
         try:
-            if shown:
-                await self._pause(stream)
-                await self._api.send(where, render.ended(f"{shown} …", stream.id), paced=False)
-            else:  # another process has shown it
-                await self._api.delete(where, stream.id)
-        except SaidNo as ended:
-            log.info("teams_stream_had_ended", why=str(ended))
+            await self._api.send(where, render.ended(f"{shown} …".strip(), stream.id), paced=False)
+        except SaidNo as no:
+            log.info("teams_stream_had_ended", why=no.words)
+            if not shown and not had_ended(no):  # another process has shown it, and Teams wants its words
+                await self._delete(where, stream.id)
+        self._shown.pop(stream.id, None)
 
     async def _end(
-        self, stream: "_Stream", where: Place, message: Message, thread: Thread, activities: list[dict[str, Any]]
+        self, stream: Stream, where: Place, message: Message, thread: Thread, activities: list[dict[str, Any]]
     ) -> Sent:
         """End the stream with the whole message; where its words can't just go on, the message comes below it."""
-        self._shown.pop(stream.id, None)
         if stream.was_stopped:
             return Sent(DeliveryState.PARTIAL, platform_id=stream.id, error="The customer stopped the answer.")
         first = activities[0] if activities else {}
@@ -161,13 +164,14 @@ class TeamsChannel:
         try:
             sent = await self._api.send(where, render.final(first, stream.id, language=thread.language), paced=False)
         except SaidNo as no:
-            if _stopped_by_customer(no):
+            if stopped_by_customer(no):
                 return Sent(DeliveryState.PARTIAL, platform_id=stream.id, error="The customer stopped the answer.")
             log.info("teams_stream_had_ended", why=str(no))
             return await self._send_all(where, message, activities)
+        self._shown.pop(stream.id, None)
         return await self._send_all(where, message, activities[1:], sent or stream.id)
 
-    async def _pause(self, stream: "_Stream") -> None:
+    async def _pause(self, stream: Stream) -> None:
         """Teams takes one piece of a stream in a second."""
         await asyncio.sleep(max(0.0, min(stream.at + self._apart - self._clock(), self._apart)))
 
@@ -175,7 +179,7 @@ class TeamsChannel:
 
     async def edit(self, part: Part) -> Sent:
         """Bring the activities in line with the message; those too many are deleted. Raises as `Channel.send`."""
-        message, thread = _message(part), _thread(part)
+        message, thread = message_of(part), thread_of(part)
         where, old = self._place(thread), names.activities(part.platform_id)
         new = render.edited(message, **_around(thread), scope=where.scope.value)
         for one, activity in zip(old, new, strict=False):
@@ -193,7 +197,7 @@ class TeamsChannel:
 
     async def send_file(self, part: Part, content: Content) -> Sent:
         """Offer the file: Teams lets an app put it into the customer's own store once they agree. Raises as `send`."""
-        thread = _thread(part)
+        thread = thread_of(part)
         where = self._place(thread)
         if part.file is None:
             raise PermanentError("There is no file.")
@@ -220,63 +224,6 @@ class TeamsChannel:
         return content
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """A stream's name: its id, the last piece's number, when it began and went on, how much it shows, a check of it."""
-
-    id: str
-    number: int
-    began: float
-    at: float
-    length: int
-    check: str
-
-    @classmethod
-    def parse(cls, text: str) -> "_Stream | None":
-        """Read a stream's name; None for that of a message, or none."""
-        kind, *rest = text.split("|")
-        if kind != "stream" or len(rest) != 6:
-            return None
-        return cls(rest[0], int(rest[1]), float(rest[2]), float(rest[3]), int(rest[4]), rest[5])
-
-    def __str__(self) -> str:
-        return f"stream|{self.id}|{self.number}|{self.began:.2f}|{self.at:.2f}|{self.length}|{self.check}"
-
-    @property
-    def flows(self) -> bool:
-        """Whether Teams still takes pieces of it, as far as is known."""
-        return self.check not in {"broken", "stopped"}
-
-    @property
-    def was_stopped(self) -> bool:
-        """Whether the customer stopped it."""
-        return self.check == "stopped"
-
-    def is_due(self, now: float, apart: float) -> bool:
-        return now - self.at >= apart and now - self.began < _LASTS
-
-    def is_start_of(self, shown: str) -> bool:
-        return len(shown) >= self.length and _check(shown[: self.length]) == self.check
-
-    def grown(self, shown: str, now: float) -> "_Stream":
-        return replace(self, number=self.number + 1, at=now, length=len(shown), check=_check(shown))
-
-    def stopped(self, error: Exception) -> "_Stream":
-        """Return its name when nothing more can be shown in it. A pause that Teams asks for ends none."""
-        if isinstance(error, TemporaryError):
-            return self
-        by_customer = isinstance(error, SaidNo) and _stopped_by_customer(error)
-        return replace(self, check="stopped" if by_customer else "broken")
-
-
-def _check(shown: str) -> str:
-    return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-def _stopped_by_customer(no: SaidNo) -> bool:
-    return no.status == 403 and "cancel" in no.words.lower()
-
-
 def _activities(message: Message, thread: Thread, scope: Scope) -> list[dict[str, Any]]:
     return render.activities(message, **_around(thread), scope=scope.value)
 
@@ -285,15 +232,3 @@ def _around(thread: Thread) -> dict[str, Any]:
     """Return in whose language, and with which buttons: whether a person can still be called."""
     labels = render.Labels(wording.text(Line.ASK_PERSON, thread.language))
     return {"language": thread.language, "labels": labels, "offers": thread.owner.kind is OwnerKind.BOT}
-
-
-def _message(part: Part) -> Message:
-    if part.message is None:
-        raise PermanentError("There is nothing to send.")
-    return part.message
-
-
-def _thread(part: Part) -> Thread:
-    if part.thread is None:
-        raise PermanentError("There is nobody to send to.")
-    return part.thread

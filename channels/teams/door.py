@@ -36,6 +36,7 @@ from core import wording
 from core.errors import PermanentError, TemporaryError, ThreadlineError
 from core.ids import CaseId, DeliveryId, FileId, ThreadKey
 from core.messages import (
+    File,
     IgnoredBecause,
     InboundBounce,
     InboundChange,
@@ -47,7 +48,7 @@ from core.store.files import Files
 from core.store.inbox import Clock, Inbox
 from core.store.receipts import Receipt
 from core.store.store import Store
-from core.thread import OwnerKind, Thread
+from core.thread import OwnerKind
 from core.wording import Line
 
 log = structlog.get_logger()
@@ -174,12 +175,12 @@ class TeamsDoor:
 
     # Customers
 
-    async def _said(self, said: Said, raw: JSON) -> Receipt | None:
-        """Take in what a customer wrote, if it is said to us."""
+    async def _said(self, said: Said, raw: JSON, event: str = "") -> Receipt | None:
+        """Take in what a customer wrote, if it is said to us; `event` is what brought it, if not its writing."""
         key = self.key(said.place)
         thread = await self._store.find_thread(key)
-        if not (said.mentioned or thread):
-            return None
+        if not (said.mentioned or (thread and said.place.scope is Scope.CHANNEL)):
+            return None  # a thread of a channel is ours once we are in it; what people say in a group chat is theirs
         if thread is None and said.place.scope is not Scope.PERSONAL and said.text.strip().casefold() == _WHERE:
             self._later.begin(self._say_where(said.place))
             return None
@@ -191,7 +192,7 @@ class TeamsDoor:
         receipt = await self._inbox.accept(
             InboundMessage(
                 key,
-                said.event,
+                event or said.event,
                 names.person(said.person.tenant or self._own, said.person.user),
                 text[: parse.MAX_TEXT],
                 name=said.person.name,
@@ -221,17 +222,27 @@ class TeamsDoor:
 
     async def _changed(self, changed: Changed, raw: JSON) -> None:
         """Take in that a customer edited, deleted or brought back something. Edited into a mention, it is said now."""
-        key = self.key(changed.place)
+        key, back = self.key(changed.place), _brought_back(changed.of)
+        if changed.undone and await self._store.receipts.message_of(key, changed.of):
+            await self._say_again(raw, back)
+            return
+        of = back if await self._store.receipts.message_of(key, back) else changed.of
         try:
-            await self._inbox.accept(InboundChange(key, changed.event, changed.of, changed.text, raw=raw))
+            await self._inbox.accept(InboundChange(key, changed.event, of, changed.text, raw=raw))
         except LookupError:
             if changed.text and changed.mentioned:
-                said = parse.happened({**raw, "type": "message"})
-                if isinstance(said, Said):
-                    await self._said(said, raw)
-                return
-            if changed.place.scope is Scope.PERSONAL:
+                await self._say_again(raw)
+            elif changed.place.scope is Scope.PERSONAL:
                 raise TemporaryError("The message that was changed has not come yet.") from None
+
+    async def _say_again(self, raw: JSON, event: str = "") -> None:
+        """Take in a message that is said to us only now: it was changed into a mention, or brought back (`event`).
+
+        What was deleted is gone here, so what is brought back is a message of its own.
+        """
+        said = parse.happened({**raw, "type": "message"})
+        if isinstance(said, Said):
+            await self._said(said, raw, event)
 
     async def _pressed(self, pressed: Pressed, raw: JSON) -> Answer | None:
         """Take a press of a customer's: the wish for a person, or the answer to a survey."""
@@ -275,7 +286,7 @@ class TeamsDoor:
     async def _came(self, came: Came, raw: JSON) -> None:
         """Greet where we were added: once, however often Teams tells of it."""
         key = self.key(came.place)
-        event = f"came:{came.place.bot}"
+        event = f"{came.place.conversation}:came"
         if await self._store.receipts.result_of(key, event):
             return
         await self._inbox.accept(InboundIgnored(key, event, IgnoredBecause.EMPTY))
@@ -299,13 +310,13 @@ class TeamsDoor:
 
     async def _consented(self, consented: Consented, raw: JSON) -> Answer | None:
         """Hand a file over, or note that it is declined. It is done once the customer's Teams is answered."""
-        thread = await self._store.find_thread(self.key(consented.place))
-        if thread is None:
+        file = await self._offered(consented)
+        if file is None:
             return None
         trouble = "The customer declined the file."
         if consented.upload is not None:
             try:
-                await self._hand_over(thread, consented, consented.upload)
+                await self._hand_over(file, consented, consented.upload)
             except (PermanentError, LookupError) as no:
                 trouble = f"The file could not be put into the customer's store: {no}"
             else:
@@ -317,9 +328,17 @@ class TeamsDoor:
             self._later.begin(self._take_back(consented))
         return None
 
-    async def _hand_over(self, thread: Thread, consented: Consented, upload: Mapping[str, Any]) -> None:
-        """Put a file of this very conversation where the customer's Teams says, and show it there."""
-        file, _ = await self._files.of_thread(thread.id, FileId(str(consented.about.get("file"))))
+    async def _offered(self, consented: Consented) -> File | None:
+        """Return the file that it is about; None for one that was never sent in this very conversation."""
+        thread = await self._store.find_thread(self.key(consented.place))
+        try:
+            wanted = FileId(str(consented.about.get("file")))
+            return (await self._files.of_thread(thread.id, wanted))[0] if thread else None
+        except LookupError:
+            return None
+
+    async def _hand_over(self, file: File, consented: Consented, upload: Mapping[str, Any]) -> None:
+        """Put a file where the customer's Teams says, and show it in the conversation."""
         await self._api.upload(str(upload.get("uploadUrl")), await self._files.read(file.id))
         shown = {
             "contentType": "application/vnd.microsoft.teams.card.file.info",
@@ -342,6 +361,11 @@ def _missing(unfetched: int) -> str:
     if not unfetched:
         return ""
     return f"[{unfetched} attached {'file' if unfetched == 1 else 'files'} that Teams does not pass on to apps here]"
+
+
+def _brought_back(of: str) -> str:
+    """Return the id of the event that brings back what was written, and then deleted, as the event `of`."""
+    return f"{of}:undeleted"
 
 
 def _words(words: str) -> Answer:

@@ -81,7 +81,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Somebody edited, deleted (`text` is None) or brought back what they wrote as `of`."""
+    """Somebody edited, deleted (`text` is None) or brought back (`undone`) what they wrote as `of`."""
 
     place: Place
     person: Person
@@ -89,6 +89,7 @@ class Changed:
     event: str
     text: str | None
     mentioned: bool = False
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +240,11 @@ def _changed(raw: JSON) -> Changed | Silent:
         return Silent.KIND
     where = place(raw)
     of = activity(where.conversation, _required(raw, "id"))
-    word = "edited" if how == "editMessage" else "undeleted"
+    undone = how == "undeleteMessage"
     text, mentioned = words.read(raw)
     when = _text(raw, "timestamp") or _text(raw, "localTimestamp")
-    return Changed(where, _person(raw, where), of, f"{of}:{word}:{when}", text, mentioned)
+    event = f"{of}:{'undeleted' if undone else 'edited'}:{when}"
+    return Changed(where, _person(raw, where), of, event, text, mentioned, undone)
 
 
 def _deleted(raw: JSON) -> Changed | Silent:

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from json import dumps
 from typing import Any, Literal
 
-from channels.markdown import is_safe
+from channels.cutting import shortened
+from channels.markdown import cleaned, is_safe
 from channels.teams import text
+from channels.teams.rich.elements import LONGEST_URL, size
 from core import wording
 from core.messages import Author, Citation, Message
 from core.wording import Line
@@ -31,7 +33,7 @@ MOST_CHARACTERS = 40_000
 """Characters of a message that are shown; then comes '…'. An operator may write half of that (core.desk.MAX_TEXT)."""
 
 MOST_TEXT = 26_000
-"""The longest text of one activity, by `text.size`: 52 KB, and 28 KB are left for what stands around it."""
+"""The longest text of one activity, by `size`: 52 KB, and 28 KB are left for what stands around it."""
 
 _MOST_ENTITY = 8_000  # UTF-16 units of the citations as JSON: 16 KB
 _MOST_CITATIONS = 20
@@ -104,7 +106,7 @@ def edited(
     which says so. None has suggestions: Teams does not show those of an update (microsoft/teams.net, issue 283).
     """
     if message.withdrawn:
-        operator = text.shortened(_one_line(message.name), _LONGEST_TITLE) or "…"
+        operator = shortened(_one_line(message.name), _LONGEST_TITLE) or "…"
         return [_activity(text.literal(wording.text(Line.WITHDRAWN, language, operator=operator)))]
     made = activities(message, language=language, scope=scope, labels=labels, offers=offers)
     return [{key: value for key, value in one.items() if key != "suggestedActions"} for one in made]
@@ -152,7 +154,7 @@ def _texts(message: Message, foot: str) -> list[str]:
     if not words.strip():
         return []
     whole = text.shown(words)
-    texts = [whole] if text.size(whole) <= MOST_TEXT else text.pieces(words, MOST_TEXT)
+    texts = [whole] if size(whole) <= MOST_TEXT else text.pieces(words, MOST_TEXT)
     if name := _name(message):
         texts[0] = f"**{text.literal(name)}**\n\n{texts[0]}"
     shown = {source.index for one in texts for source in _cited(message.citations, one)}
@@ -163,15 +165,15 @@ def _texts(message: Message, foot: str) -> list[str]:
 
 def _short_enough(words: str) -> str:
     """Return `words`, or their beginning and '…' as a paragraph of its own."""
-    return words if len(words) <= MOST_CHARACTERS else f"{text.shortened(words, MOST_CHARACTERS)[:-1]}\n\n…"
+    return words if len(words) <= MOST_CHARACTERS else f"{shortened(words, MOST_CHARACTERS)[:-1]}\n\n…"
 
 
 def _one_line(words: str) -> str:
-    return " ".join(text.cleaned(words).split())
+    return " ".join(cleaned(words).split())
 
 
 def _name(message: Message) -> str:
-    return text.shortened(_one_line(message.name), _LONGEST_TITLE) if message.author is Author.OPERATOR else ""
+    return shortened(_one_line(message.name), _LONGEST_TITLE) if message.author is Author.OPERATOR else ""
 
 
 def _foot(language: str) -> str:
@@ -216,12 +218,12 @@ def _units(part: Activity) -> int:
 
 def _claim(source: Citation, *, abstract: bool) -> Activity:
     """Return a source as Teams shows it at its number; a name is required, an address must be one."""
-    appearance = {"@type": "DigitalDocument", "name": text.shortened(_title(source), _LONGEST_NAME)}
+    appearance = {"@type": "DigitalDocument", "name": shortened(_title(source), _LONGEST_NAME)}
     if url := _url(source):
         appearance["url"] = url
     passage = _one_line(text.plain(source.text)) if abstract else ""
     if passage:
-        appearance["abstract"] = text.shortened(passage, _LONGEST_ABSTRACT)
+        appearance["abstract"] = shortened(passage, _LONGEST_ABSTRACT)
     return {"@type": "Claim", "position": source.index, "appearance": appearance}
 
 
@@ -233,13 +235,13 @@ def _title(source: Citation) -> str:
 def _url(source: Citation) -> str:
     """Return the address of a source, if it may be a link; white space in one is none."""
     url = source.source
-    web = re.fullmatch(r"https?://\S+", url, re.IGNORECASE) and text.cleaned(url) == url
-    return url if web and len(url) <= text.LONGEST_URL and is_safe(url) else ""
+    web = re.fullmatch(r"https?://\S+", url, re.IGNORECASE) and cleaned(url) == url
+    return url if web and len(url) <= LONGEST_URL and is_safe(url) else ""
 
 
 def _listed(source: Citation, *, plain: bool = False) -> str:
     """Return a source as a line with its number, which here must not be '[1]'."""
-    title, url = text.shortened(_title(source), _LONGEST_TITLE), _url(source)
+    title, url = shortened(_title(source), _LONGEST_TITLE), _url(source)
     if plain:
         return f"{source.index}. {title}" + (f" ({url})" if url and url != title else "")
     return f"{source.index}\\. {text.link(title, url) if url else text.literal(title)}"
@@ -249,7 +251,7 @@ def _few(lines: Sequence[str]) -> str:
     """Return `lines`, a line each on the screen; those that are too many are left out."""
     kept: list[str] = []
     for line in lines:
-        if sum(map(text.size, kept)) + text.size(line) > _MOST_ENTITY // 2:
+        if sum(map(size, kept)) + size(line) > _MOST_ENTITY // 2:
             kept.append("…")
             break
         kept.append(line)
@@ -294,7 +296,7 @@ def _survey_card(message: Message) -> list[Activity]:
         *above,
         {
             "type": "message",
-            "summary": text.shortened(_one_line(question), _LONGEST_TITLE),
+            "summary": shortened(_one_line(question), _LONGEST_TITLE),
             "attachments": [{"contentType": _CARD, "content": card}],
         },
     ]

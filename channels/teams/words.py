@@ -22,27 +22,21 @@ _ATTACHED = re.compile(r"<attachment\b|<img\b[^<>]{0,2000}?AMSImage", re.IGNOREC
 _LONGEST_HTML = 100_000  # characters; Teams takes no more
 _DEEPEST = 150  # levels of HTML
 _SPACES = re.compile(r"[ \t\u00a0]+")
+_MENTIONED = "//*[@itemtype='http://schema.skype.com/Mention']"
 
 
 def read(activity: JSON) -> tuple[str, bool]:
     """Return what was written, and whether it mentions us. Mentions of us are gone, others are '@Name'."""
     written = activity.get("text")
     text = written if isinstance(written, str) else ""
-    mentioned = False
-    for entity in _mentions(activity):
-        marked, who = entity.get("text"), entity.get("mentioned")
-        if not (isinstance(marked, str) and marked and isinstance(who, Mapping)):
-            continue
-        ours = who.get("id") == _id(activity.get("recipient"))
-        mentioned = mentioned or ours
-        text = text.replace(marked, "" if ours else f"@{_AT.sub('', marked)}")
-    if activity.get("textFormat") == "xml":
-        text = as_text(text)
-    elif text.strip():
-        text = unescape(_AT.sub("", text)).replace("\r\n", "\n")
+    marks = dict(_mentions(activity))
+    mentioned = any(marks.values())
+    if not text.strip():
+        text = next((as_text(page, marks) for page in _pages(activity)), "")
+    elif activity.get("textFormat") == "xml":
+        text = as_text(_without(marks, text))
     else:
-        text = next((as_text(page) for page in _pages(activity)), "")
-        mentioned = mentioned or any(True for _ in _mentions(activity))
+        text = unescape(_AT.sub("", _without(marks, text))).replace("\r\n", "\n")
     lines = (_SPACES.sub(" ", line).strip() if mentioned else line.replace("\xa0", " ") for line in text.split("\n"))
     return "\n".join(lines).replace("\x00", "").encode("utf-8", "replace").decode().strip(), mentioned
 
@@ -59,13 +53,33 @@ def media_type(name: str) -> str:
     return mimetypes.guess_type(name)[0] or ""
 
 
-def as_text(page: str) -> str:
-    """Return the words of an HTML page as it is seen; what can't be read is taken as words."""
+def _without(marks: Mapping[str, bool], text: str) -> str:
+    """Return `text` without mentions of us, and '@Name' for others; a mark is never found within a word."""
+    for mark, ours in marks.items():
+        shown = "" if ours else f"@{_AT.sub('', mark)}"
+        if "<" in mark:
+            text = text.replace(mark, shown)
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(mark)}(?!\w)", shown.replace("\\", r"\\"), text, count=1)
+    return text
+
+
+def as_text(page: str, marks: Mapping[str, bool] | None = None) -> str:
+    """Return the words of an HTML page as it is seen; what can't be read is taken as words.
+
+    With `marks` mentions of us are gone, and others are '@Name', as in `read`.
+    """
     page = _AT.sub("", page[:_LONGEST_HTML])
     try:
         tree = html.fromstring(f"<div>{page}</div>")
     except (ValueError, html.etree.ParserError):
         return unescape(re.sub(r"<[^<>]*>", " ", page))
+    if marks is not None:
+        ours = {_AT.sub("", mark) for mark, is_ours in marks.items() if is_ours}
+        for mention in tree.xpath(_MENTIONED):
+            name = mention.text_content()
+            del mention[:]
+            mention.text = "" if name in ours else f"@{name}"
     if _depth(tree) > _DEEPEST:
         return " ".join(tree.text_content().split())
     return str(Inscriptis(tree, _CONFIG).get_text()).strip()
@@ -79,11 +93,14 @@ def _depth(tree: Any) -> int:
     return deepest
 
 
-def _mentions(activity: JSON) -> Iterator[JSON]:
+def _mentions(activity: JSON) -> Iterator[tuple[str, bool]]:
+    """Yield what marks a mention in the text, and whether it is one of us."""
     found = activity.get("entities")
     for one in found if isinstance(found, list) else ():
         if isinstance(one, Mapping) and one.get("type") == "mention":
-            yield one
+            mark, who = one.get("text"), one.get("mentioned")
+            if isinstance(mark, str) and mark and isinstance(who, Mapping):
+                yield mark, who.get("id") == _id(activity.get("recipient"))
 
 
 def _attachments(activity: JSON) -> Iterator[JSON]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.case import Case, CaseFilter, Earlier
@@ -74,10 +74,10 @@ class Cases:
             return (await self._with_threads(connection, rows))[0]
 
     async def with_card(self, desk: str, name: str) -> CaseId | None:
-        """Return the case whose card on `desk` has a name that is `name`, or goes on with a space after it."""
-        card = or_(cases.c.desk_thread == name, cases.c.desk_thread.startswith(f"{name} ", autoescape=True))
+        """Return the case whose card `desk` calls `name`, up to the first space: what follows is the desk's own."""
+        card = select(cases.c.id).where(cases.c.desk == desk, cases.c.desk_card == name)
         async with self._database.reading() as connection:
-            found = await connection.scalar(select(cases.c.id).where(cases.c.desk == desk, card).limit(1))
+            found = await connection.scalar(card.limit(1))
         return CaseId(found) if found else None
 
     async def shown_outcome(self, message: MessageId, desk: str) -> str:

@@ -230,7 +230,8 @@ class Deliveries:
     ) -> Decision | None:
         case_ = CaseId(lease.row.case_id)
         if state is DeliveryState.DELIVERED and platform_id:
-            await connection.execute(update(cases).where(cases.c.id == case_).values(desk_thread=platform_id))
+            names = {"desk_thread": platform_id, "desk_card": platform_id.partition(" ")[0]}
+            await connection.execute(update(cases).where(cases.c.id == case_).values(names))
         known = await connection.scalar(select(cases.c.desk_error).where(cases.c.id == case_))
         news = "" if state is DeliveryState.DELIVERED else error or f"The card is {state.value}."
         if bool(known) == bool(news):

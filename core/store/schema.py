@@ -197,6 +197,7 @@ cases = Table(
     Column("suggestion_fate", String(20), nullable=False, server_default=""),
     Column("desk", NAME, nullable=False, server_default="web"),
     Column("desk_thread", NAME, nullable=False, server_default=""),
+    Column("desk_card", NAME, nullable=False, server_default=""),
     Column("desk_error", Text, nullable=False, server_default=""),
     Column("times_reopened", Integer, nullable=False, server_default="0"),
     Column("unclaimed_since", Float),
@@ -207,6 +208,7 @@ cases = Table(
     Index("ix_cases_state", "state", "number"),
     Index("ix_cases_updated_at", "updated_at"),
     Index("ix_cases_thread_id", "thread_id"),
+    Index("ix_cases_desk_card", "desk", "desk_card"),
 )
 
 ratings = Table(

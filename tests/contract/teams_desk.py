@@ -8,9 +8,10 @@ from dataclasses import replace
 from html import unescape
 from typing import Any
 
+from channels.desk.answers import LATER
 from channels.recording import WITHIN, RecordingChannel, until
 from channels.teams import parse as teams_parse
-from channels.teams.desk.actions import DONE_HERE, LATER
+from channels.teams.desk.actions import DONE_HERE
 from channels.teams.desk.parse import FIELDS
 from channels.testing import Card, OperatorHand, Seen
 from core.ids import CaseId, MessageId, OperatorId, ThreadKey

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 
 from core import wording
 from core.chat import Session, anonymous
@@ -35,6 +36,7 @@ from core.policy import Policy
 from core.store import schema
 from core.store.engine import Database
 from core.store.files import Files
+from core.store.migrations import _config, migrate
 from core.store.store import Store
 from core.thread import DESK, OwnerKind
 from core.wording import Line
@@ -423,6 +425,47 @@ async def test_a_line_waits_for_the_cases_card_and_knows_its_thread(elsewhere: S
     [line] = await elsewhere.claim_parts("line")
     assert (await elsewhere.store.deliveries.part(line)).desk_thread == "1700.1"
     assert (await elsewhere.store.cases.get(case)).desk_thread == "1700.1"
+
+
+async def test_a_case_is_found_by_its_card_whatever_the_desk_has_noted_behind_the_cards_name(elsewhere: Scene) -> None:
+    cases = elsewhere.store.cases
+    one, other = await elsewhere.hand_off(session="s_1"), await elsewhere.hand_off(session="s_2")
+    first, second = await elsewhere.claim_parts("card")
+    await elsewhere.store.deliveries.finish(first, DELIVERED, elsewhere.clock(), platform_id="C1:17.1 3 a1")
+    assert await cases.with_card(SLACK, "C1:17.1") == one
+    await elsewhere.store.deliveries.finish(second, DELIVERED, elsewhere.clock(), platform_id="C1:17.12")
+    assert await cases.with_card(SLACK, "C1:17.12") == other
+    for name in ("C1:17", "C1:17.1 3", "C1:17.1 3 a1", "C1:17.%", "c1:17.1", "C1:17.123"):
+        assert await cases.with_card(SLACK, name) is None
+    assert await cases.with_card(BOSS, "C1:17.1") is None
+
+
+async def test_a_case_whose_card_was_posted_again_is_found_by_the_new_one_only(elsewhere: Scene) -> None:
+    case = await elsewhere.hand_off()
+    [card] = await elsewhere.claim_parts("card")
+    await elsewhere.store.deliveries.finish(card, DELIVERED, elsewhere.clock(), platform_id="C1:17.1 3 a1")
+    await elsewhere.act(case, DeskAction.CLAIM)
+    [again] = await elsewhere.claim_parts("card")
+    await elsewhere.store.deliveries.finish(again, DELIVERED, elsewhere.clock(), platform_id="C1:18.2 4 b2")
+    assert await elsewhere.store.cases.with_card(SLACK, "C1:18.2") == case
+    assert await elsewhere.store.cases.with_card(SLACK, "C1:17.1") is None
+
+
+async def test_a_card_that_did_not_arrive_finds_no_case(elsewhere: Scene) -> None:
+    await elsewhere.hand_off()
+    [card] = await elsewhere.claim_parts("card")
+    await elsewhere.store.deliveries.finish(card, UNKNOWN, elsewhere.clock(), platform_id="C1:17.1", error="lost")
+    assert await elsewhere.store.cases.with_card(SLACK, "C1:17.1") is None
+
+
+async def test_cards_that_were_posted_before_an_update_are_found_after_it(elsewhere: Scene, database: Database) -> None:
+    case = await elsewhere.hand_off()
+    [card] = await elsewhere.claim_parts("card")
+    await elsewhere.store.deliveries.finish(card, DELIVERED, elsewhere.clock(), platform_id="C1:17.1 3 a1")
+    async with database.writing("test", much=True) as connection:
+        await connection.run_sync(lambda sync: command.downgrade(_config(sync), "0006"))
+    await migrate(database)
+    assert await elsewhere.store.cases.with_card(SLACK, "C1:17.1") == case
 
 
 async def test_a_changed_line_is_shown_on_the_desk_too_unless_it_was_changed_there(elsewhere: Scene) -> None:

@@ -6,20 +6,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from channels.desk.answers import NEVER_READ, NO_CASE, NO_NOTE_OF_IT, STAYS_DELETED
+from channels.desk.operators import REVOKED
 from channels.recording import Customer, quiet, until
-from channels.teams.desk.actions import (
-    NAME_THE_CASE,
-    NEVER_READ,
-    NO_CASE,
-    NO_FILES,
-    NO_NOTE_OF_IT,
-    NO_NUMBER,
-    NOT_ITS_CARD,
-    OLD_CARD,
-    OTHER_CARD,
-    STAYS_DELETED,
-)
-from channels.teams.desk.operators import OUTSIDER, REVOKED
+from channels.teams.desk.actions import NAME_THE_CASE, NO_FILES, NO_NUMBER, NOT_ITS_CARD, OLD_CARD, OTHER_CARD
+from channels.teams.desk.operators import OUTSIDER
 from channels.testing import DeskContract, DeskContractOverTime
 from core.ids import CaseId, OperatorId
 from core.messages import Author, DeskAction

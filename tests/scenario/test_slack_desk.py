@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from bot.doctor_slack import examine_slack
-from channels.slack.desk.actions import CARD_DELETED, NEVER_READ, NO_NOTE_OF_IT
+from channels.desk.answers import NEVER_READ, NO_NOTE_OF_IT
+from channels.slack.desk.actions import CARD_DELETED
 from channels.slack.desk.operators import ELSEWHERE, OUTSIDER
 from core.messages import Author
 from kb.embed import Embedder

@@ -11,26 +11,25 @@ from typing import Any
 
 import structlog
 
+from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, no_change, private_word, refused
+from channels.desk.commands import command, heading
+from channels.later import Later
 from channels.slack import parse as slack_parse
 from channels.slack import words
 from channels.slack.desk import parse, views
 from channels.slack.desk.home import Overview
 from channels.slack.desk.operators import Operators
 from channels.slack.desk.posting import Poster, about
-from channels.slack.later import Later
 from channels.slack.names import Posted
-from core import desk as rules
 from core.case import Case
 from core.desk import Operator
 from core.errors import PermanentError, TemporaryError, ThreadlineError
-from core.events import OperatorDid
-from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
-from core.messages import Author, DeskAction, DeskEvent, Message
+from core.ids import CaseId, FileId, MessageId, OperatorId
+from core.messages import DeskAction, DeskEvent, Message
 from core.store.files import MAX_FILE, Files
 from core.store.inbox import Clock, Inbox
 from core.store.receipts import DONE, REFUSED, Receipt
 from core.store.store import Store
-from core.thread import Owner, OwnerKind
 
 log = structlog.get_logger()
 
@@ -41,19 +40,11 @@ _AT_ONCE = 2.0  # seconds for the answer to a command: Slack waits for three
 _STILL_COMES = 900.0  # seconds in which Slack may still bring a line that it could not bring before
 _MOST_OTHERS = 1_000
 
-NO_CASE = "This case is not here any more."
 TOO_LARGE = "{name} is larger than {most} MB, so nothing of this line was kept or sent."
-NEVER_READ = "The line you changed was never read here, so nothing was changed at the customer's. Write it again."
-NOTE_CHANGED = "Changed here only: in the transcript, your note keeps its first words."
-NOTE_DELETED = "Deleted here only: in the transcript, your note stays."
-NO_NOTE_OF_IT = (
-    "This line is with the customer already, so it can't become a note: nothing was changed there. Delete it."
-)
 CARD_DELETED = (
     "The first message of this thread was deleted, so nothing written here goes anywhere. If it was a case, its card "
     "is posted again: go on there. /support shows it."
 )
-LATER = "It is kept, and will be done in a moment."
 NOT_OPENED = "Slack did not open the form. Press the button again."
 
 
@@ -89,7 +80,7 @@ class Actions:
         self._team = team
         self._clock = clock
         self._others: OrderedDict[str, str] = OrderedDict()  # threads that are no case's: what their writers are told
-        self._later = Later("operator_not_answered")
+        self._later = Later("operator_not_answered", desk=desk)
 
     async def close(self) -> None:
         """Wait for what was begun after an event was taken."""
@@ -154,7 +145,7 @@ class Actions:
 
     async def _line(self, case: CaseId, operator: Operator, said: slack_parse.Said, event: JSON) -> None:
         text = await self._words(said.text, event)
-        known = await self._store.receipts.message_of(ThreadKey("desk", case, ""), said.event)
+        known = await self._store.receipts.message_of(lane(case), said.event)
         try:
             files = () if known else await self._expect(said.files)
         except PermanentError as no:
@@ -187,32 +178,28 @@ class Actions:
 
     async def _change(self, case: CaseId, operator: Operator, changed: slack_parse.Changed, event: JSON) -> None:
         user, root = changed.user, changed.place.root
-        message = await self._store.receipts.message_of(ThreadKey("desk", case, ""), changed.of)
+        message = await self._store.receipts.message_of(lane(case), changed.of)
         if message is None:
             if self._clock() - float(Posted.parse(changed.of).ts) < _STILL_COMES:
                 raise LookupError(f"no line {changed.of}")
             self._say(user, NEVER_READ, root)
             return
         text = None if changed.text is None else await self._words(changed.text, event.get("message") or {})
-        about_it = await self._said(case, message)
-        if about_it and about_it.author is Author.NOTE:
-            self._say(user, NOTE_DELETED if text is None else NOTE_CHANGED, root)
-        elif text is not None and _stays_inside(text, operator.id):
-            self._say(user, NO_NOTE_OF_IT, root)
-        else:
-            action = DeskAction.WITHDRAW if text is None else DeskAction.EDIT
-            done = DeskEvent(
-                case,
-                changed.event,
-                operator.id,
-                operator.name,
-                action,
-                text or "",
-                message=message,
-                desk=self._desk,
-                raw=dict(event),
-            )
-            await self._enter(done, user, root)
+        if no := no_change(await self._said(case, message), text, operator.id):
+            self._say(user, no, root)
+            return
+        done = DeskEvent(
+            case,
+            changed.event,
+            operator.id,
+            operator.name,
+            DeskAction.WITHDRAW if text is None else DeskAction.EDIT,
+            text or "",
+            message=message,
+            desk=self._desk,
+            raw=dict(event),
+        )
+        await self._enter(done, user, root)
 
     async def _said(self, case: CaseId, message: MessageId) -> Message | None:
         said = await self._store.cases.messages(await self._store.cases.get(case))
@@ -259,7 +246,7 @@ class Actions:
         form = parse.About(case.id, root, asked.message)
         match asked.form:
             case "suggestion":
-                return views.suggestion(case, form, _refused(case, operator))
+                return views.suggestion(case, form, refused(case, operator.id))
             case "hint":
                 return views.hint(form)
             case "note":
@@ -316,13 +303,13 @@ class Actions:
         operator = await self._operators.find_here(user, team)
         if isinstance(operator, str):
             return {"text": operator}
-        asked = parse.command(str(body.get("text") or ""))
+        asked = command(str(body.get("text") or ""))
         if asked.word != "claim" or asked.number is None:
             return await self._overview.answer(asked, operator)
         try:
             case = await self._store.cases.numbered(asked.number)
         except LookupError:
-            return {"text": f"There is no case {asked.number}."}
+            return {"text": heading(asked, 0)}
         event_id = f"command:{body.get('trigger_id') or ''}:{user}"
         event = DeskEvent(case.id, event_id, operator.id, operator.name, DeskAction.CLAIM, desk=self._desk)
         told = await self._inbox.told(event, await self._inbox.accept(event), _AT_ONCE)
@@ -343,24 +330,11 @@ class Actions:
         self._later.begin(self._tell(event, receipt, user, root))
 
     async def _tell(self, event: DeskEvent, receipt: Receipt, user: str, root: str) -> None:
-        told = await self._inbox.told(event, receipt, _TOLD)
-        if told.result and told.state in {DONE, REFUSED}:
-            await self._poster.whisper(user, told.result, root)
+        if word := private_word(await self._inbox.told(event, receipt, _TOLD)):
+            await self._poster.whisper(user, word, root)
 
 
 def _team_of(event: JSON) -> str:
     """Return the workspace of who changed a message, '' if it is our own."""
     message = event.get("message") or event.get("previous_message") or {}
     return str(message.get("user_team") or message.get("source_team") or "")
-
-
-def _stays_inside(text: str, operator: OperatorId) -> bool:
-    """Whether its writer means a line to be for colleagues only."""
-    holder = Owner(OwnerKind.OPERATOR, operator)
-    return rules.read_line(text, holder, is_open=True, operator=operator).action is DeskAction.NOTE
-
-
-def _refused(case: Case, operator: Operator) -> str:
-    """Return why this operator can't reply to the customer now, '' if they can."""
-    reply = OperatorDid(case.id, operator.id, operator.name, DeskAction.REPLY, "a reply")
-    return rules.refusal(reply, case.thread.owner, is_open=case.is_open) or ""

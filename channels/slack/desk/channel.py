@@ -11,13 +11,15 @@ from typing import Any
 import structlog
 
 from channels.base import Sent
-from channels.slack.api import Api, patiently
-from channels.slack.desk import render, views
+from channels.patience import patiently, surely
+from channels.slack.api import Api
+from channels.slack.desk import lines, render, views
 from channels.slack.desk.actions import Actions
+from channels.slack.desk.blocks import Post
 from channels.slack.desk.home import Overview
 from channels.slack.desk.names import Card, Told
 from channels.slack.desk.operators import Operators
-from channels.slack.desk.posting import Poster, about, surely
+from channels.slack.desk.posting import Poster, about
 from channels.slack.names import CHANNEL, Posted
 from core.case import Case
 from core.delivery import Part
@@ -110,19 +112,19 @@ class SlackDesk:
             return Sent(platform_id=str(replace(card, look=post.look)))
         return Sent(platform_id=str(await self._post_card(case, post)))
 
-    async def _card(self, case: Case) -> render.Post:
+    async def _card(self, case: Case) -> Post:
         names = await self._store.cases.operator_names()
         holder = names.get(case.thread.owner.operator or OperatorId(""), "")
         return render.card(case, holder=holder, overdue=case.overdue(self._clock(), self._policy))
 
-    async def _post_card(self, case: Case, post: render.Post) -> Card:
+    async def _post_card(self, case: Case, post: Post) -> Card:
         said = await self._store.cases.messages(case)
         posted = await self._poster.post(post, case=case.id)
         await self._show_transcript(posted, said)
         return Card(posted, max((message.seq for message in said), default=0), post.look)
 
     async def _show_transcript(self, card: Posted, said: Sequence[Message]) -> None:
-        for post in render.transcript(said):
+        for post in lines.transcript(said):
             await surely("transcript", lambda post=post: self._poster.post(post, root=card.ts))  # type: ignore[misc]
         await self._show_files(card.ts, said)
 
@@ -146,7 +148,7 @@ class SlackDesk:
         changed = message.withdrawn or message.changed_at is not None
         if not changed and message.seq <= card.seq:
             return Sent()  # it was in the transcript
-        posts = render.line(case, message)
+        posts = lines.line(case, message)
         line = Posted.parse(part.platform_id)
         if changed and line.channel == self._poster.channel and await self._poster.update(line.ts, posts[0]):
             return Sent(platform_id=str(line))

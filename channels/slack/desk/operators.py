@@ -1,23 +1,20 @@
 """Who is an operator in Slack: whoever may write in the desk's channel, and is a full member of our own workspace.
 
-They become operators by what they do first; the token that belongs to an operator is thrown away, since Slack says who
-they are. Revoking it (`threadline operator revoke`) ends their right here too; `threadline operator link` makes an
-operator of the web desk act in Slack as well.
+How they become operators is said in `channels.desk.operators`; their accounts are called 'slack:TEAM/USER'.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 
+from channels.desk.operators import Accounts, NoOperator
 from channels.slack.api import Api
 from channels.slack.names import person
 from channels.slack.people import UNKNOWN, People
 from core.desk import Operator
-from core.errors import SetupError, TemporaryError
+from core.errors import TemporaryError
 from core.store.inbox import Clock
 from core.store.store import Store
 
-REVOKED = "Your right to work at this desk was ended, so nothing was done. Whoever runs Threadline can give it back."
 OUTSIDER = (
     "Only full members of this workspace work at this desk: guests and people of other organisations can't. "
     "Nothing was done with it, and the customer has not seen it."
@@ -32,13 +29,11 @@ class Operators:
     """The operators of one desk channel."""
 
     def __init__(self, store: Store, api: Api, channel: str, team: Callable[[], str], clock: Clock) -> None:
-        self._credentials = store.credentials
+        self._accounts = Accounts(store.credentials, clock)
         self._api = api
         self._channel = channel
         self._team = team
-        self._clock = clock
         self._people = People(api, team)
-        self._making = asyncio.Lock()
         self._members: set[str] = set()
         self._read_at = float("-inf")
 
@@ -47,26 +42,19 @@ class Operators:
 
         That they are in the desk's channel is the caller's to know. Raises `TemporaryError`.
         """
-        known = await self._credentials.operator_of(person(team or self._team(), user))
-        if known is None:
-            async with self._making:
-                return await self._make(user, team or self._team())
-        return known if known.active else REVOKED
+        team = team or self._team()
+        return await self._accounts.find(person(team, user), lambda: self._name(user, team))
 
-    async def _make(self, user: str, team: str) -> Operator | str:
-        account = person(team, user)
-        if known := await self._credentials.operator_of(account):
-            return known if known.active else REVOKED
+    async def _name(self, user: str, team: str) -> str:
+        """Return what a full member is called. Raises `NoOperator`, `TemporaryError`."""
         if team != self._team():
-            return OUTSIDER
+            raise NoOperator(OUTSIDER)
         profile = await self._people.profile(user)
         if profile == UNKNOWN:
             raise TemporaryError(_NO_ANSWER, retry_after=5)
         if not profile.is_member:
-            return OUTSIDER
-        taken = {operator.name.casefold() for operator in await self._credentials.operators()}
-        operator, _ = await self._credentials.add_operator(_free(profile.name or "Operator", taken), self._clock())
-        return await self._credentials.link(operator.name, account)
+            raise NoOperator(OUTSIDER)
+        return profile.name
 
     async def find_here(self, user: str, team: str = "", *, pressing: bool = True) -> Operator | str:
         """As `find`, for what can be done outside the channel: who is not in it is no operator here.
@@ -95,16 +83,6 @@ class Operators:
 
     async def names(self, users: list[str]) -> dict[str, str]:
         """Return what people are called: operators by the name that customers read, others by their profile."""
-        known = {user: await self._credentials.operator_of(person(self._team(), user)) for user in users[:10]}
+        known = {user: await self._accounts.known(person(self._team(), user)) for user in users[:10]}
         others = await self._people.names(user for user, operator in known.items() if operator is None)
         return {**others, **{user: operator.name for user, operator in known.items() if operator}}
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return `name`, or the first of 'name 2', 'name 3' ... that no operator has: nobody becomes another by a name."""
-    if name.casefold() not in taken:
-        return name
-    for number in range(2, 10_000):
-        if f"{name[:70]} {number}".casefold() not in taken:
-            return f"{name[:70]} {number}"
-    raise SetupError(f"There are too many operators named {name!r}.")

@@ -1,11 +1,10 @@
-"""What an operator asks for in Slack, by a button, a menu, a form or a command. Pure; lines are read by `slack.parse`.
+"""What an operator asks for in Slack, by a button, a menu or a form. Pure; lines are read by `slack.parse`.
 
 A button's value is the case, with the message where it is about one: 'c_1 m_1'. A menu's choice says first what it
 asks for: 'hand_back c_1', or, where a case is resolved, ends with the outcome: 'c_1 solved'.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,53 +142,3 @@ def _fields(view: JSON) -> Iterator[tuple[str, str]]:
 def _together(fields: Mapping[str, str], joins: Sequence[str]) -> str:
     pieces = [fields.get(f"text{n}", "") for n in range(len(joins) + 1)]
     return "".join(piece + join for piece, join in zip(pieces, (*joins, ""), strict=True)).strip()
-
-
-_CUT = re.compile(r"\s*\n\s*\n\s*|\s*\n\s*|\s+")
-
-
-def cut(text: str, most: int) -> tuple[list[str], list[str]]:
-    """Return `text` in pieces of at most `most` characters, cut where it breathes, and what stood between them."""
-    pieces, joins = [], []
-    while len(text) > most:
-        window = text[: most + 1]
-        breaths = [found for found in _CUT.finditer(window) if found.start() > most // 2]
-        best = max(breaths, key=lambda found: (found[0].count("\n"), found.start()), default=None)
-        end, begin = (best.start(), best.end()) if best else (most, most)
-        pieces.append(text[:end])
-        joins.append(text[end:begin])
-        text = text[begin:]
-    return [*pieces, text], joins
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What was typed after /support: 'list', 'claim', 'search' or 'help', and the rest."""
-
-    word: str
-    rest: str = ""
-    number: int | None = None
-
-
-_LISTS = frozenset({"", "mine", "unclaimed", "overdue"})
-_NUMBER = re.compile(r"#?(\d{1,9})\Z")
-
-
-def command(text: str) -> Command:
-    """Return what the words after the command ask for; what is no command of ours is searched for."""
-    word, _, rest = " ".join(text.split()).partition(" ")
-    word = word.lower()
-    number = _NUMBER.match(rest or word)
-    if word == "claim" and number:
-        return Command("claim", rest, int(number[1]))
-    if word == "search" and rest:
-        return Command("search", rest)
-    if word in _LISTS and not rest:
-        return Command("list", word)
-    if word == "list" and rest.lower() in _LISTS:
-        return Command("list", rest.lower())
-    if word in {"help", "?", "claim", "search", "list"} and (not rest or word in {"claim", "list"}):
-        return Command("help")
-    if not rest and number:
-        return Command("search", "", int(number[1]))
-    return Command("search", " ".join(text.split()))

@@ -4,13 +4,14 @@ Called by `channel`, `actions` and `home`. What stands in Slack once is never po
 the same thing is refused or busy, it is waited for, and given up with a word in the log.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 
-from channels.slack.api import BAD_BLOCKS, Api, SaidNo, patiently
-from channels.slack.desk.render import JSON, Post, verbatim
+from channels.patience import patiently
+from channels.slack.api import BAD_BLOCKS, Api, SaidNo
+from channels.slack.desk.blocks import JSON, Post
+from channels.slack.desk.render import verbatim
 from channels.slack.names import Posted
 from core.errors import ThreadlineError
 
@@ -142,11 +143,3 @@ def about(message: dict[str, Any], me: dict[str, Any]) -> dict[str, Any]:
     if metadata.get("event_type") != KIND or not message.get("bot_id") or message["bot_id"] != me.get("bot_id"):
         return {}
     return dict(metadata.get("event_payload") or {})
-
-
-async def surely(what: str, work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work` patiently; a failure is written down and no more, because what it belongs to stands already."""
-    try:
-        await patiently(work)
-    except Exception:  # the edge to a platform
-        log.exception("slack_desk_incomplete", what=what)

@@ -1,37 +1,22 @@
 """What operators see beside the channel: forms, the App Home, and the answers of /support. Pure.
 
-As in `render`, words that are not ours stand where Slack shows them letter by letter.
+As in `blocks`, words that are not ours stand where Slack shows them letter by letter.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from channels.slack.desk.parse import PREFIX, About, cut
-from channels.slack.desk.render import (
-    OVERDUE,
-    button,
-    channel,
-    context,
-    customer,
-    header,
-    mrkdwn,
-    one_line,
-    option,
-    plain,
-    rich,
-    section,
-    shortened,
-    state,
-    words,
-)
+from channels.desk import words as desk_words
+from channels.desk.commands import in_order
+from channels.desk.words import cut, one_line, shortened
+from channels.slack.desk.blocks import JSON, button, context, header, mrkdwn, option, plain, rich, section, words
+from channels.slack.desk.parse import PREFIX, About
 from core.case import Case
-from core.figures import Waiting, duration
+from core.figures import Waiting
 from core.ids import OperatorId
 from core.messages import Citation
 from core.policy import Policy
 from core.thread import OwnerKind
 
-JSON = dict[str, Any]
 Names = dict[OperatorId, str]
 Link = Callable[[Case], str]
 
@@ -80,8 +65,7 @@ def suggestion(case: Case, about: About, refused: str) -> JSON:
         return _form("suggestion", "Suggested reply", about, [*shown, *sources, context(refused)])
     fields, joins = _fields("Your reply", text)
     about = About(about.case, about.root, about.message, joins)
-    name = one_line(customer(case), 60)
-    note = context(f"It goes to {name} under your name.", block_id="note")
+    note = context(desk_words.under_your_name(case), block_id="note")
     return _form("suggestion", "Suggested reply", about, [*fields, *sources, note], submit="Send")
 
 
@@ -95,13 +79,13 @@ def _sources(citations: Sequence[Citation]) -> list[JSON]:
 
 def hint(about: About) -> JSON:
     """Return the form that has another reply suggested."""
-    fields = [_field("What should it say, or do differently?", "text0", optional=True)]
+    fields = [_field(desk_words.WHAT_INSTEAD, "text0", optional=True)]
     return _form("hint", "Suggest another reply", about, fields, submit="Suggest")
 
 
 def note(about: About) -> JSON:
     """Return the form for a note."""
-    fields = [_field("For colleagues only; the customer does not see it", "text0")]
+    fields = [_field(desk_words.NOT_FOR_CUSTOMERS, "text0")]
     return _form("note", "Write a note", about, fields, submit="Save")
 
 
@@ -131,28 +115,17 @@ def assign(about: About, asking: str, elsewhere: Names) -> JSON:
 
 def _entry(case: Case, names: Names, now: float, policy: Policy, link: Link, n: int) -> JSON:
     """Return a case as one entry of a list; with a button where its card stands in Slack."""
-    late = case.overdue(now, policy)
     holder = names.get(case.thread.owner.operator or OperatorId(""), "")
-    facts = [channel(case), state(case, holder)]
-    if late:
-        facts.append(f"Overdue: {OVERDUE[late][0].lower()}{OVERDUE[late][1:]}")
-    elif case.waiting_since:
-        facts.append(f"waits for {duration(max(now - case.waiting_since, 0))}")
-    head = f"#{case.number}  {one_line(customer(case), 80)}"
-    about = one_line(case.summary or case.reason.sentence, 200)
+    facts = "  ·  ".join(desk_words.brief(case, holder, now, policy))
+    head = f"#{case.number}  {one_line(desk_words.customer(case), 80)}"
     entry: JSON = {
         "type": "section",
         "block_id": f"case-{n}",
-        "text": plain(f"{head}\n{'  ·  '.join(facts)}\n{about}", 2_000),
+        "text": plain(f"{head}\n{facts}\n{desk_words.about(case, 200)}", 2_000),
     }
     if url := link(case):
         entry["accessory"] = button("Open", "open", case.id, url=url)
     return entry
-
-
-def _in_order(cases: Sequence[Case], now: float, policy: Policy) -> list[Case]:
-    """Return the cases that waited too long first, then those that wait longest."""
-    return sorted(cases, key=lambda case: (case.overdue(now, policy) is None, case.waiting_since or now, case.number))
 
 
 def home(cases: Sequence[Case], me: OperatorId, names: Names, now: float, policy: Policy, link: Link) -> JSON:
@@ -176,7 +149,7 @@ def home(cases: Sequence[Case], me: OperatorId, names: Names, now: float, policy
         if not group:
             continue
         blocks += [{"type": "divider"}, context(mrkdwn(f"*{label}*"))]
-        for case in _in_order(group, now, policy)[: max(_MOST_IN_HOME - n, 0)]:
+        for case in in_order(group, now, policy)[: max(_MOST_IN_HOME - n, 0)]:
             blocks.append(_entry(case, names, now, policy, link, n))
             n += 1
     if len(cases) > n:
@@ -207,11 +180,8 @@ def help_() -> JSON:
     return {"text": "\n".join(HELP), "blocks": [lines]}
 
 
-def answer(
-    heading: str, cases: Sequence[Case], names: Names, now: float, policy: Policy, link: Link, *, sort: bool = True
-) -> JSON:
+def answer(heading: str, cases: Sequence[Case], names: Names, now: float, policy: Policy, link: Link) -> JSON:
     """Return a list of cases as the answer to a command."""
-    ordered = _in_order(cases, now, policy) if sort else list(cases)
-    shown = [_entry(case, names, now, policy, link, n) for n, case in enumerate(ordered[:_MOST_IN_ANSWER])]
+    shown = [_entry(case, names, now, policy, link, n) for n, case in enumerate(cases[:_MOST_IN_ANSWER])]
     more = [context(f"And {len(cases) - len(shown)} more.")] if len(cases) > len(shown) else []
     return {"text": shortened(heading, 200), "blocks": [rich(section(words(heading, bold=True))), *shown, *more]}

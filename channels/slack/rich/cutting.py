@@ -1,9 +1,8 @@
-"""Shorter pieces: where words may be cut, and elements that are too long for Slack as several. Pure."""
+"""Shorter pieces: texts and elements that are too long for Slack as several. Pure."""
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 
+from channels.cutting import cut
 from channels.slack.rich.elements import Block, element_of, shown
 
 LONGEST_ELEMENT = 3_000
@@ -11,9 +10,6 @@ LONGEST_ELEMENT = 3_000
 
 _MOST_MARKUP = 3_500  # characters of JSON beside the words of one element
 _MARKUP = 60  # characters of JSON around one text or list item: '{"type": "text", "text": "", "style": {"bold": true}}'
-_BOUNDARIES = [re.compile(p) for p in (r"\n[ \t]*\n", r"\n", r"(?<=[.!?:;])\s|(?<=[。！？；])", r"\s")]
-_GLUE = frozenset("\u200d\u200c\u034f")
-_FLAGS = ("\U0001f1e6", "\U0001f1ff")
 
 
 def reach(text: str, most: int) -> int:
@@ -22,42 +18,6 @@ def reach(text: str, most: int) -> int:
     while (over := end + sum(sign > "\uffff" for sign in text[:end]) - most) > 0:
         end -= (over + 1) // 2
     return end
-
-
-def cut(text: str, end: int) -> int:
-    """Return where to cut `text` at `end` or before: between paragraphs, lines, sentences, words, or at least signs.
-
-    The white space is left to the second piece. 0 only for `end` 0.
-    """
-    if end >= len(text):
-        return len(text)
-    for boundary in _BOUNDARIES:
-        places = [found.start() for found in boundary.finditer(text, end // 2, end + 1) if found.start() <= end]
-        if places and places[-1] and text[: places[-1]].strip():
-            return places[-1]
-    early = max((found.start() for found in _BOUNDARIES[-1].finditer(text, 0, end // 2)), default=0)
-    return early if text[:early].strip() else _between_signs(text, end)
-
-
-def _between_signs(text: str, end: int) -> int:
-    """Return `end`, or a little less where it is within what is read as one sign."""
-    for at in range(end, max(0, end - 64), -1):
-        if not _within_sign(text, at):
-            return at
-    return end
-
-
-def _within_sign(text: str, at: int) -> bool:
-    """Return whether the signs at both sides of `at` are drawn as one (Unicode, UAX 29: what matters in practice)."""
-    before, after = text[at - 1], text[at]
-    if before == "\u200d" or after in _GLUE or unicodedata.category(after).startswith("M"):
-        return True
-    if "\U0001f3fb" <= after <= "\U0001f3ff" or "\U000e0020" <= after <= "\U000e007f":
-        return True
-    flags = 0
-    while flags < at and _FLAGS[0] <= text[at - 1 - flags] <= _FLAGS[1]:
-        flags += 1
-    return _FLAGS[0] <= after <= _FLAGS[1] and flags % 2 == 1
 
 
 def shortened(text: str, most: int) -> str:

@@ -4,7 +4,6 @@ The rules of blocks are those of docs.slack.dev/reference/block-kit/blocks; wher
 numbers here are chosen and say why.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ LONGEST_TEXT = 4_000
 
 LONGEST_URL = 2_000
 RULE = "———"
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def escape(text: str) -> str:
@@ -27,11 +25,6 @@ def escape(text: str) -> str:
 def literal(*lines: str) -> Block:
     """Return a rich_text block that shows `lines` as they are."""
     return rich_text(element_of("section", [text_of("\n".join(lines))]))
-
-
-def cleaned(text: str) -> str:
-    """Return `text` with one kind of line end, and a sign in the place of what can't be written."""
-    return _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def text_of(words: str, style: Sequence[str] = ()) -> Block:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from markdown_it.token import Token
 
-from channels.markdown import parse
-from channels.slack.rich.elements import RULE, Block, cleaned, element_of, joined, literal, solid, text_of
+from channels.markdown import cleaned, parse
+from channels.slack.rich.elements import RULE, Block, element_of, joined, literal, solid, text_of
 from channels.slack.rich.paragraph import inline
 from channels.slack.rich.table import Table, table
 

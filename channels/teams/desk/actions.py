@@ -8,10 +8,14 @@ the id of the first.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
+from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, no_change, private_word, refused
+from channels.desk.commands import Command, command, heading
+from channels.later import Later
 from channels.teams.adapter import Answer
 from channels.teams.desk import parse
 from channels.teams.desk.cards import Cards
@@ -19,17 +23,16 @@ from channels.teams.desk.names import Card
 from channels.teams.desk.operators import Operators
 from channels.teams.desk.posting import Poster
 from channels.teams.desk.render import moved, suggestion
-from channels.teams.desk.shared import command, refused, stays_inside
 from channels.teams.names import root_of, thread_in
 from channels.teams.parse import Changed, Person, Pressed, RemoteFile, Said
 from core.case import Case
 from core.desk import Operator
 from core.errors import ThreadlineError
-from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
-from core.messages import Author, DeskAction, DeskEvent, Message
+from core.ids import CaseId, FileId, MessageId
+from core.messages import DeskAction, DeskEvent, Message
 from core.store.files import Files
 from core.store.inbox import Clock, Inbox
-from core.store.receipts import DONE, REFUSED, Receipt
+from core.store.receipts import DONE, Receipt
 from core.store.store import Store
 
 log = structlog.get_logger()
@@ -41,22 +44,13 @@ _AT_ONCE = 2.2  # seconds for the answer to a press: Teams' people wait, and wha
 _STILL_COMES = 60.0  # seconds in which Teams may still bring a line that it could not bring before
 _MOST_KEPT = 1_000
 
-NO_CASE = "This case is not here any more."
 OLD_CARD = "This card is of another version of Threadline, so nothing was done. Ask me for the case: it has a new card."
 OTHER_CARD = "This is not the card of that case, so nothing was done. Go on where the case is."
 NO_FILES = (
     "Teams does not give files of channels to apps, so nothing of this line was kept or sent. Write the words without "
     "the file, and send the file from the web desk."
 )
-NEVER_READ = "The line you changed was never read here, so nothing was changed at the customer's. Write it again."
-NOTE_CHANGED = "Changed here only: in the transcript, your note keeps its first words."
-NOTE_DELETED = "Deleted here only: in the transcript, your note stays."
-NO_NOTE_OF_IT = (
-    "This line is with the customer already, so it can't become a note: nothing was changed there. Delete it."
-)
-STAYS_DELETED = "The customer does not get a deleted line back. Write it again."
 NOT_ITS_CARD = "This is not the card of the case any more, so nothing written here goes anywhere. It has another one."
-LATER = "It is kept, and will be done in a moment."
 DONE_HERE = "Done."
 NAME_THE_CASE = "To write to a customer here, answer the card of the case, or begin with its number: #12 Hello."
 NO_NUMBER = "There is no case {number} here, so nothing of this was kept or sent."
@@ -87,25 +81,14 @@ class Actions:
         self._begun: OrderedDict[str, CaseId] = OrderedDict()  # threads whose names may not be written down yet
         self._left: OrderedDict[str, CaseId] = OrderedDict()  # threads whose card is the case's no more
         self._in_chat: OrderedDict[str, CaseId] = OrderedDict()  # lines of a chat: of which case they are
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._later = Later("operator_not_answered", desk=desk)
 
     async def close(self) -> None:
         """Wait for what was begun after an event was taken."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("operator_not_answered", desk=self._desk, exc_info=error)
+        await self._later.finish()
 
     def _say(self, who: Person, thread: str, text: str) -> None:
-        self._later(self._poster.say(who, thread, text))
+        self._later.begin(self._poster.say(who, thread, text))
 
     # Which case it is about
 
@@ -173,7 +156,7 @@ class Actions:
         elif said.unfetched or parse.pictures(raw) > len(said.files):
             self._say(said.person, thread, NO_FILES)
         else:
-            known = await self._store.receipts.message_of(_lane(case), said.event)
+            known = await self._store.receipts.message_of(lane(case), said.event)
             files = () if known else await self._expect(said.files)
             event = DeskEvent(
                 case,
@@ -202,7 +185,7 @@ class Actions:
         if isinstance(operator, str):
             self._say(changed.person, thread, operator)
             return
-        message = await self._store.receipts.message_of(_lane(case), changed.of)
+        message = await self._store.receipts.message_of(lane(case), changed.of)
         if message is None:
             if self._is_new(changed.of):
                 raise LookupError(f"no line {changed.of}")
@@ -221,7 +204,7 @@ class Actions:
             line = parse.addressed(text, raw)
             text = line.text if line else text
         said = await self._message(case, message)
-        if no := _no_change(said, text, operator.id):
+        if no := no_change(said, text, operator.id):
             self._say(changed.person, changed.place.conversation, no)
             return
         event = DeskEvent(
@@ -247,10 +230,10 @@ class Actions:
         except LookupError:
             self._say(who, thread, NO_CASE)
             return
-        self._later(self._tell(self._inbox.told(event, receipt, _TOLD), who, thread))
+        self._later.begin(self._tell(self._inbox.told(event, receipt, _TOLD), who, thread))
 
     async def _tell(self, told: Coroutine[Any, Any, Receipt] | asyncio.Task[Receipt], who: Person, thread: str) -> None:
-        if word := _word(await told):
+        if word := private_word(await told):
             await self._poster.say(who, thread, word)
 
     # Presses
@@ -333,9 +316,9 @@ class Actions:
         deciding = asyncio.create_task(self._inbox.told(event, receipt, _TOLD))
         await asyncio.wait({deciding}, timeout=_AT_ONCE)
         if not deciding.done():
-            self._later(self._tell(deciding, pressed.person, pressed.place.conversation))
+            self._later.begin(self._tell(deciding, pressed.person, pressed.place.conversation))
             return words(LATER)
-        if word := _word(deciding.result()):
+        if word := private_word(deciding.result()):
             return words(word)
         card = Card.parse(case.desk_thread, self._poster.channel)
         if card is None or pressed.card != root_of(card.thread):
@@ -354,53 +337,37 @@ class Actions:
             return
         wanted = command(said.text)
         if wanted.word == "claim" and wanted.number is not None:
-            await self._claim(wanted.number, operator, said)
+            await self._claim(wanted, wanted.number, operator, said)
         else:
-            self._later(self._list(said, operator, said.text))
+            self._later.begin(self._list(wanted, operator, said))
 
-    async def _claim(self, number: int, operator: Operator, said: Said) -> None:
+    async def _claim(self, wanted: Command, number: int, operator: Operator, said: Said) -> None:
         try:
             case = await self._store.cases.numbered(number)
         except LookupError:
-            self._say(said.person, said.place.conversation, f"There is no case {number}.")
+            self._say(said.person, said.place.conversation, heading(wanted, 0))
             return
         event = DeskEvent(case.id, said.event, operator.id, operator.name, DeskAction.CLAIM, desk=self._desk)
         receipt = await self._inbox.accept(event)
-        self._later(self._claimed(event, receipt, operator, said, number))
+        self._later.begin(self._claimed(event, receipt, wanted, operator, said))
 
-    async def _claimed(self, event: DeskEvent, receipt: Receipt, operator: Operator, said: Said, number: int) -> None:
+    async def _claimed(
+        self, event: DeskEvent, receipt: Receipt, wanted: Command, operator: Operator, said: Said
+    ) -> None:
         told = await self._inbox.told(event, receipt, _TOLD)
-        if word := _word(told):
+        if word := private_word(told):
             await self._poster.say(said.person, said.place.conversation, word)
         if told.state == DONE:
-            await self._list(said, operator, f"#{number}")
+            await self._list(replace(wanted, word="search", rest=""), operator, said)
 
-    async def _list(self, said: Said, operator: Operator, text: str) -> None:
-        answer = await self._cards.answer(command(text), operator)
-        await self._poster.reply(said.place.conversation, answer)
+    async def _list(self, wanted: Command, operator: Operator, said: Said) -> None:
+        await self._poster.reply(said.place.conversation, await self._cards.answer(wanted, operator))
 
 
 def _keep(kept: OrderedDict[str, CaseId], name: str, case: CaseId) -> None:
     kept[name] = case
     if len(kept) > _MOST_KEPT:
         kept.popitem(last=False)
-
-
-def _lane(case: CaseId) -> ThreadKey:
-    return ThreadKey("desk", case, "")
-
-
-def _word(told: Receipt) -> str:
-    return told.result if told.state in {DONE, REFUSED} else ""
-
-
-def _no_change(said: Message | None, text: str | None, operator: OperatorId) -> str:
-    """Return why a change of a line does not reach the customer, '' if it does."""
-    if said and said.author is Author.NOTE:
-        return NOTE_DELETED if text is None else NOTE_CHANGED
-    if said and said.withdrawn and text is not None:
-        return STAYS_DELETED
-    return NO_NOTE_OF_IT if text is not None and stays_inside(text, operator) else ""
 
 
 def words(text: str) -> Answer:

@@ -3,12 +3,11 @@
 Called by `channel` and `actions`.
 """
 
-from typing import Any
-
-from channels.teams.desk import render
+from channels.desk.commands import Command, asked_for, heading
+from channels.teams.desk import lists, render
 from channels.teams.desk.names import Card
+from channels.teams.desk.pieces import JSON
 from channels.teams.desk.posting import Poster
-from channels.teams.desk.shared import Command, found, listed
 from core.case import Case
 from core.desk import Operator
 from core.ids import OperatorId
@@ -17,7 +16,6 @@ from core.policy import Policy
 from core.store.inbox import Clock
 from core.store.store import Store
 
-JSON = dict[str, Any]
 _MOST_LINES = 5
 
 
@@ -52,23 +50,12 @@ class Cards:
     async def answer(self, command: Command, operator: Operator) -> JSON:
         """Return what a command that only looks is answered."""
         if command.word == "help":
-            return render.help_()
+            return lists.help_()
         now = self._clock()
-        if command.word == "list":
-            cases = listed(await self._store.cases.find("open"), command.rest, operator, now, self._policy)
-        elif command.number is not None:
-            cases = await self._numbered(command.number)
-        else:
-            cases = found(await self._store.cases.find("all"), command.rest)
+        cases = await asked_for(command, operator.id, self._store.cases, now, self._policy)
         names = await self._store.cases.operator_names()
         links = {case.id: self._poster.link(card.thread) for case in cases[:50] if (card := self._card(case))}
-        return render.overview(render.heading(command, len(cases)), cases, names, now, self._policy, links)
-
-    async def _numbered(self, number: int) -> list[Case]:
-        try:
-            return [await self._store.cases.numbered(number)]
-        except LookupError:
-            return []
+        return lists.overview(heading(command, len(cases)), cases, names, now, self._policy, links)
 
     def _card(self, case: Case) -> Card | None:
         return Card.parse(case.desk_thread, self._poster.channel)

@@ -14,15 +14,16 @@ from typing import Any
 import structlog
 
 from channels.base import Sent
+from channels.desk.words import TROUBLE, title, worst
+from channels.patience import patiently, surely
 from channels.teams.adapter import Answer
 from channels.teams.api import Api, SaidNo
-from channels.teams.desk import render
+from channels.teams.desk import lines, pieces, render
 from channels.teams.desk.actions import Actions
 from channels.teams.desk.cards import Cards
 from channels.teams.desk.names import Card, Line
 from channels.teams.desk.operators import Operators
 from channels.teams.desk.posting import Poster
-from channels.teams.desk.shared import TROUBLE, patiently, surely, title, worst
 from channels.teams.names import CHANNEL
 from channels.teams.parse import Changed, Pressed, Said
 from core.case import Case
@@ -107,7 +108,7 @@ class TeamsDesk:
         """
         case = await self._case(part)
         drawn, words = await self._cards.draw(case)
-        activity, look = render.carrying(drawn, words), render.look(drawn)
+        activity, look = pieces.carrying(drawn, words), pieces.look(drawn)
         card = Card.parse(part.desk_thread, self._poster.channel)
         if card is not None and self._shows(card, look):
             return Sent(platform_id=str(card))
@@ -136,7 +137,7 @@ class TeamsDesk:
             return ""
 
     async def _show_transcript(self, case: Case, thread: str, said: Sequence[Message]) -> None:
-        for activity in render.transcript(said, about=self._about(case)):
+        for activity in lines.transcript(said, about=self._about(case)):
             await surely("transcript", lambda activity=activity: self._poster.reply(thread, activity))  # type: ignore[misc]
         await self._show_files(thread, said)
 
@@ -161,7 +162,7 @@ class TeamsDesk:
         changed = message.withdrawn or message.changed_at is not None
         if not changed and message.seq <= card.seq:
             return Sent()  # it was in the transcript
-        activities = render.line(case, message, about=self._about(case))
+        activities = lines.line(case, message, about=self._about(case))
         line = Line.parse(part.platform_id, self._poster.channel)
         if changed and line and await self._poster.update(line, activities[0]):
             return Sent(platform_id=str(line))
@@ -186,7 +187,7 @@ class TeamsDesk:
         files = [file for message in said for file in message.files]
         elsewhere = [file.name for file in files if not await self._is_pictured(thread, file)]
         if elsewhere:
-            activity = render.unshown(elsewhere, self._web_desk)
+            activity = lines.unshown(elsewhere, self._web_desk)
             await surely("files", lambda: self._poster.reply(thread, activity))
 
     async def _is_pictured(self, thread: str, file: File) -> bool:
@@ -197,7 +198,7 @@ class TeamsDesk:
             content = await self._files.read(file.id)
             if not 0 < len(content) <= _MOST_PICTURE:
                 return False
-            activity = render.picture(file.name, file.type, base64.b64encode(content).decode())
+            activity = lines.picture(file.name, file.type, base64.b64encode(content).decode())
             await patiently(lambda: self._poster.reply(thread, activity))
         except LookupError:
             return False
@@ -227,9 +228,9 @@ class TeamsDesk:
 
     async def _bring_in_line(self, case: Case, card: Card) -> None:
         drawn, words = await self._cards.draw(case)
-        look = render.look(drawn)
+        look = pieces.look(drawn)
         if not self._shows(card, look):
-            await self._poster.update(card.line, render.carrying(drawn, words))
+            await self._poster.update(card.line, pieces.carrying(drawn, words))
             self._saw(card.thread, look)
 
     # What time brings

@@ -1,22 +1,19 @@
 """Who is an operator in Teams: whoever may write in the desk's channel, and is a full member of our own organisation.
 
-They become operators by what they do first; the token that belongs to an operator is thrown away, since Teams says who
-they are. Revoking it (`threadline operator revoke`) ends their right here too; `threadline operator link` makes an
-operator of the web desk act in Teams as well ('teams:TENANT/USER', the directory's ids).
+How they become operators is said in `channels.desk.operators`; their accounts are called 'teams:TENANT/USER', by the
+directory's ids.
 """
 
-import asyncio
 from collections.abc import Collection
 
+from channels.desk.operators import Accounts, NoOperator
 from channels.teams.api import Api, SaidNo
 from channels.teams.names import CHANNEL, channel_of, person
 from channels.teams.parse import Person, Place
 from core.desk import Operator
-from core.errors import SetupError
 from core.store.inbox import Clock
 from core.store.store import Store
 
-REVOKED = "Your right to work at this desk was ended, so nothing was done. Whoever runs Threadline can give it back."
 OUTSIDER = (
     "Only full members of this organisation work at this desk: guests and people of other organisations can't. "
     "Nothing was done with it, and the customer has not seen it."
@@ -30,42 +27,32 @@ class Operators:
     def __init__(self, store: Store, api: Api, tenants: Collection[str], clock: Clock) -> None:
         """No `tenants`: members of every organisation that reaches us."""
         self._credentials = store.credentials
+        self._accounts = Accounts(store.credentials, clock)
         self._api = api
         self._tenants = frozenset(tenant.lower() for tenant in tenants)
-        self._clock = clock
-        self._making = asyncio.Lock()
 
     async def find(self, who: Person, where: Place) -> Operator | str:
         """Return the operator who is `who`, made if need be, or the sentence that says why they are none.
 
         That they are in `where` is Teams' word: only members can write or press there. Raises as `Api`.
         """
-        known = await self.known(who)
-        if known is None:
-            async with self._making:
-                return await self._make(who, where)
-        return known if known.active else REVOKED
+        return await self._accounts.find(person(who.tenant, who.user), lambda: self._name(who, where))
 
     async def known(self, who: Person) -> Operator | None:
         """Return the operator who is `who`, if there is one."""
-        return await self._credentials.operator_of(person(who.tenant, who.user))
+        return await self._accounts.known(person(who.tenant, who.user))
 
-    async def _make(self, who: Person, where: Place) -> Operator | str:
-        account = person(who.tenant, who.user)
-        if known := await self._credentials.operator_of(account):
-            return known if known.active else REVOKED
+    async def _name(self, who: Person, where: Place) -> str:
+        """Return what a full member is called. Raises `NoOperator`, and as `Api`."""
         try:
             member = await self._api.member(_channel(where), who.id)
         except SaidNo as no:
             if no.status != 404:
                 raise
-            return ELSEWHERE
+            raise NoOperator(ELSEWHERE) from no
         if not self._is_ours(member, who):
-            return OUTSIDER
-        taken = {operator.name.casefold() for operator in await self._credentials.operators()}
-        wanted = who.name or " ".join(str(member.get("name") or "").split()) or "Operator"
-        operator, _ = await self._credentials.add_operator(_free(wanted[:80].strip(), taken), self._clock())
-        return await self._credentials.link(operator.name, account)
+            raise NoOperator(OUTSIDER)
+        return who.name or str(member.get("name") or "")
 
     def _is_ours(self, member: dict[str, object], who: Person) -> bool:
         tenants = {who.tenant.lower(), str(member.get("tenantId") or who.tenant).lower()}
@@ -88,13 +75,3 @@ class Operators:
 
 def _channel(where: Place) -> Place:
     return Place(where.service, channel_of(where.conversation), where.scope, where.bot, where.tenant)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return `name`, or the first of 'name 2', 'name 3' ... that no operator has: nobody becomes another by a name."""
-    if name.casefold() not in taken:
-        return name
-    for number in range(2, 10_000):
-        if f"{name[:70]} {number}".casefold() not in taken:
-            return f"{name[:70]} {number}"
-    raise SetupError(f"There are too many operators named {name!r}.")

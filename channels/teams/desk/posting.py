@@ -4,19 +4,17 @@ Called by `channel` and `actions`. In a group chat there are no threads: there a
 it is said in the chat.
 """
 
-from typing import Any
-
 import structlog
 
+from channels.patience import patiently
 from channels.teams.api import Api, SaidNo
-from channels.teams.desk import render
 from channels.teams.desk.names import Line
-from channels.teams.desk.shared import patiently
+from channels.teams.desk.pieces import JSON, to_person
+from channels.teams.desk.render import link
 from channels.teams.names import root_of, thread_in
 from channels.teams.parse import Person, Place, Scope
 from core.errors import ThreadlineError
 
-JSON = dict[str, Any]
 log = structlog.get_logger()
 
 _CHAT = "@thread.v2"
@@ -78,7 +76,7 @@ class Poster:
 
         Teams has no words for one reader in a channel, and not everybody has the app in a chat of their own.
         """
-        activity = render.to_person(who.id, who.name, text)
+        activity = to_person(who.id, who.name, text)
         try:
             await patiently(lambda: self.reply(thread, activity))
         except ThreadlineError as away:
@@ -86,4 +84,4 @@ class Poster:
 
     def link(self, thread: str) -> str:
         """Return the address of a card."""
-        return render.link(thread, self.tenant)
+        return link(thread, self.tenant)

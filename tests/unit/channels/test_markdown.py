@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.markdown import in_columns, is_safe, misleads, parse, without_punctuation, words_and_address
+from channels.markdown import cleaned, in_columns, is_safe, misleads, parse, without_punctuation, words_and_address
 
 
 def hrefs(text: str) -> list[str]:
@@ -12,6 +12,10 @@ def hrefs(text: str) -> list[str]:
 
 def kinds(text: str) -> set[str]:
     return {token.type for token in parse(text)}
+
+
+def test_a_text_has_one_kind_of_line_end_and_nothing_that_cannot_be_written() -> None:
+    assert cleaned("a\r\nb\rc\td\x00\ud83d\x7f") == "a\nb\nc\td\ufffd\ufffd\ufffd"
 
 
 def test_html_is_words() -> None:

@@ -1,4 +1,4 @@
-"""What operators ask for in Slack, by buttons, menus, forms and commands."""
+"""What operators ask for in Slack, by buttons, menus and forms."""
 
 from typing import Any
 
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channels.desk.words import cut
 from channels.slack import words
 from channels.slack.desk import parse
 from channels.slack.desk.names import Card, Told
-from channels.slack.desk.parse import About, Asked, Command, Filled
+from channels.slack.desk.parse import About, Asked, Filled
 from channels.slack.names import Posted
 from core.ids import CaseId, MessageId, OperatorId
 from core.messages import DeskAction, Resolution
@@ -112,7 +113,7 @@ def test_a_form_of_somebody_else_asks_for_nothing() -> None:
 
 @given(st.text(max_size=400), st.integers(5, 80))
 def test_a_text_in_several_fields_comes_back_as_it_was(text: str, most: int) -> None:
-    pieces, joins = parse.cut(text, most)
+    pieces, joins = cut(text, most)
     assert all(len(piece) <= most for piece in pieces)
     about = About(CASE, joins=tuple(joins))
     values = {f"text{n}": {"value": piece} for n, piece in enumerate(pieces)}
@@ -120,46 +121,6 @@ def test_a_text_in_several_fields_comes_back_as_it_was(text: str, most: int) -> 
     assert found
     assert found.text == text.strip()
     assert found.about == about
-
-
-def test_a_text_is_cut_between_paragraphs_before_lines_and_words() -> None:
-    assert parse.cut("one two\nthree\n\nfour five six seven", 20) == (
-        ["one two\nthree", "four five six seven"],
-        ["\n\n"],
-    )
-    assert parse.cut("one two\nthree four", 12) == (["one two", "three four"], ["\n"])
-    assert parse.cut("abcdefgh", 3) == (["abc", "def", "gh"], ["", ""])
-
-
-@pytest.mark.parametrize(
-    ("typed", "command"),
-    [
-        ("", Command("list", "")),
-        ("list", Command("list", "")),
-        ("mine", Command("list", "mine")),
-        ("list  Unclaimed", Command("list", "unclaimed")),
-        ("OVERDUE", Command("list", "overdue")),
-        ("claim 12", Command("claim", "12", 12)),
-        ("Claim #12", Command("claim", "#12", 12)),
-        ("claim", Command("help")),
-        ("claim twelve", Command("help")),
-        ("help", Command("help")),
-        ("12", Command("search", "", 12)),
-        ("#12", Command("search", "", 12)),
-        ("search late bike", Command("search", "late bike")),
-        ("search", Command("help")),
-        ("late bike", Command("search", "late bike")),
-        ("mine is late", Command("search", "mine is late")),
-        ("claim my bike", Command("help")),
-    ],
-)
-def test_the_command_understands_what_people_type(typed: str, command: Command) -> None:
-    assert parse.command(typed) == command
-
-
-@given(st.text(max_size=60))
-def test_any_words_are_a_command(typed: str) -> None:
-    assert parse.command(typed).word in {"list", "claim", "search", "help"}
 
 
 def emoji(name: str, code: str, **more: Any) -> dict[str, Any]:

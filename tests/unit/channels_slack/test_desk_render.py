@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.slack.desk import render
-from channels.slack.desk.render import Post
+from channels.slack.desk import blocks, lines, render
+from channels.slack.desk.blocks import Post
 from core.case import Case
 from core.delivery import Delivery, DeliveryState, PartKind
 from core.events import TraceStep
@@ -18,7 +18,7 @@ from core.ids import FileId
 from core.messages import Author, File, Rating
 from tests.fakes.slack_blocks import complaints_of_message, too_long
 from tests.fakes.slack_text import buttons_of, words_of_blocks, words_of_mrkdwn
-from tests.unit.channels_slack.desk_cases import FREE, HELD, PASSAGE, RESOLVED, RESULT, SUGGESTED, message
+from tests.unit.channels.desk_cases import FREE, HELD, PASSAGE, RESOLVED, RESULT, SUGGESTED, message
 
 NASTY = "<!channel> <@U1> <https://evil.example|bank> *bold* _it_ ~no~ `x` :bike: & &amp; @here > 1 < 2"
 TEXTS = st.text(max_size=300) | st.sampled_from([NASTY, "", " ", "\n\n", "x" * 9_000, "word " * 4_000])
@@ -148,7 +148,7 @@ def test_the_transcript_says_who_said_what() -> None:
         message("They called.", Author.NOTE, 4, "Bob"),
         message("It is four.", Author.OPERATOR, 5, "Ada"),
     ]
-    [post] = render.transcript(said)
+    [post] = lines.transcript(said)
     parts = dict(words_of_blocks(post.blocks))
     assert [parts[f"words-{n}-0"] for n in range(5)] == [one.text for one in said]
     names = ["Kim", "Assistant", "Threadline, to the customer", "Bob, note", "Ada, to the customer"]
@@ -159,45 +159,45 @@ def test_the_transcript_says_who_said_what() -> None:
 @given(st.lists(TEXTS, max_size=60), st.sampled_from(Author))
 def test_a_transcript_of_any_length_comes_in_posts_that_slack_takes(texts: list[str], author: Author) -> None:
     said = [message(text, author, seq) for seq, text in enumerate(texts)]
-    check(*render.transcript(said))
+    check(*lines.transcript(said))
 
 
 def test_a_long_message_is_whole_in_a_line_and_says_where_it_is_cut_in_a_transcript() -> None:
     text = "A sentence of eight words stands here, yes. " * 500
-    posts = render.line(FREE, message(text))
+    posts = lines.line(FREE, message(text))
     check(*posts)
     assert len(posts) == 3
     read = " ".join(w.strip() for post in posts for name, w in words_of_blocks(post.blocks) if name.startswith("words"))
     assert read == text.strip()
-    [cut] = render.transcript([message(text)])
+    [cut] = lines.transcript([message(text)])
     assert "This message is longer; the web desk has all of it." in words(cut)
 
 
 def test_a_changed_line_says_that_it_was_changed() -> None:
     edited = replace(message("Order 132"), original="Order 123", changed_at=1.0)
-    assert "Edited. Before: Order 123" in words(render.line(FREE, edited)[0])
+    assert "Edited. Before: Order 123" in words(lines.line(FREE, edited)[0])
     withdrawn = replace(message(""), original="Order 123", changed_at=1.0, withdrawn=True)
-    [gone] = render.line(FREE, withdrawn)
+    [gone] = lines.line(FREE, withdrawn)
     assert "This message was withdrawn." in words(gone)
     assert "Order 123" not in words(gone) + gone.text
 
 
 def test_files_are_named_at_the_line() -> None:
     file = File(FileId("f_1"), "invoice.pdf", "application/pdf", 3)
-    [post] = render.line(FREE, replace(message(""), files=(file,)))
+    [post] = lines.line(FREE, replace(message(""), files=(file,)))
     assert "With invoice.pdf" in words(post)
     check(post)
 
 
 def test_what_the_app_posted_for_an_operator_can_be_corrected_there() -> None:
-    [line] = render.line(HELD, message("Four.", Author.OPERATOR, 5, "Ada"))
+    [line] = lines.line(HELD, message("Four.", Author.OPERATOR, 5, "Ada"))
     assert [(b.label, b.value) for b in buttons_of(line.blocks)] == [
         ("Correct it", "correct c_1 m_5"),
         ("Withdraw it", "withdraw c_1 m_5"),
     ]
     for author in (Author.CUSTOMER, Author.NOTE):
-        assert labels(render.line(HELD, message("Four.", author))[0]) == []
-    assert labels(render.transcript([message("Four.", Author.OPERATOR)])[0]) == []
+        assert labels(lines.line(HELD, message("Four.", author))[0]) == []
+    assert labels(lines.transcript([message("Four.", Author.OPERATOR)])[0]) == []
 
 
 # What became of a line
@@ -283,7 +283,7 @@ def test_the_digest_and_private_words_are_shown_as_they_are(text: str) -> None:
 
 
 def test_times_are_shown_in_each_readers_own_zone() -> None:
-    assert render.when(1_800_000_000.9) == "<!date^1800000000^{date_short_pretty}, {time}|some time ago>"
+    assert blocks.when(1_800_000_000.9) == "<!date^1800000000^{date_short_pretty}, {time}|some time ago>"
 
 
 def test_words_for_notifications_stay_within_what_an_update_takes() -> None:

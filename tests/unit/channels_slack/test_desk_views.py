@@ -16,7 +16,7 @@ from core.ids import CaseId, MessageId, OperatorId
 from core.policy import Policy
 from tests.fakes.slack_blocks import complaints_of_message, complaints_of_view
 from tests.fakes.slack_text import buttons_of, words_of_blocks
-from tests.unit.channels_slack.desk_cases import ADA, FREE, HELD, NOW, RESOLVED, SUGGESTED
+from tests.unit.channels.desk_cases import ADA, FREE, HELD, NOW, RESOLVED, SUGGESTED
 
 ABOUT = About(CaseId("c_1"), "17.1")
 POLICY = Policy(unclaimed=600, unanswered=1_800)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from channels.markdown import cleaned
 from channels.slack.render import MOST_CHARACTERS, Labels, Post, closing, plain, posts
-from channels.slack.rich.elements import Block, cleaned
+from channels.slack.rich.elements import Block
 from channels.slack.rich.reading import words
 from core.ids import CaseId, MessageId, OperatorId
 from core.messages import Author, Citation, Message

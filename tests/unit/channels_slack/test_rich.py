@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from channels.cutting import cut
 from channels.email.letters.markdown import to_text
-from channels.markdown import is_safe
-from channels.slack.rich.cutting import cut, reach, short_elements, shortened
-from channels.slack.rich.elements import LONGEST_TEXT, Block, cleaned, escape
+from channels.markdown import cleaned, is_safe
+from channels.slack.rich.cutting import reach, short_elements, shortened
+from channels.slack.rich.elements import LONGEST_TEXT, Block, escape
 from channels.slack.rich.page import parts
 from channels.slack.rich.reading import words
 from channels.slack.rich.table import Table
@@ -419,32 +420,6 @@ def test_a_long_notification_is_cut_between_words_and_never_within_an_entity() -
 
 
 # Shorter pieces
-
-FAMILY, FLAG, THUMB, ACCENT = "👨\u200d👩\u200d👧", "🇩🇪", "👍🏽", "e\u0301"
-
-
-@pytest.mark.parametrize("sign", [FAMILY, FLAG, THUMB, ACCENT, "❤\ufe0f"])
-def test_a_cut_never_divides_what_is_read_as_one_sign(sign: str) -> None:
-    text = sign * 20
-    for end in range(1, len(text)):
-        at = cut(text, end)
-        assert at % len(sign) == 0 or end < len(sign)
-
-
-@pytest.mark.parametrize(
-    ("text", "head"),
-    [
-        ("One two.\n\nThree four five six", "One two."),
-        ("One two three\nfour five six seven", "One two three"),
-        ("It is so. And then some more", "It is so."),
-        ("これは文です。次の文もここにあります", "これは文です。"),
-        ("some words without an end", "some words"),
-        ("x" * 30, "x" * 14),
-        (" " * 10 + "x" * 30, " " * 10 + "x" * 4),
-    ],
-)
-def test_a_cut_is_where_it_hurts_least(text: str, head: str) -> None:
-    assert text[: cut(text, 14)] == head
 
 
 def test_an_emoji_counts_as_two() -> None:

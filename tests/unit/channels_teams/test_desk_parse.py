@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from channels.teams.desk.names import Card, Line
 from channels.teams.desk.parse import REFRESH, SUGGESTION, Addressed, Asked, addressed, asked, pictures
-from channels.teams.desk.shared import Command, command, cut
 from core.ids import CaseId, MessageId, OperatorId
 from core.messages import DeskAction, Resolution
 
@@ -160,32 +159,3 @@ def test_what_was_posted_is_found_by_its_name_again() -> None:
 def test_what_stands_elsewhere_or_was_written_by_people_is_nothing_of_ours(name: str) -> None:
     assert Card.parse(name, ROOM) is None
     assert Line.parse(name, ROOM) is None
-
-
-# Questions to the app, and long texts
-
-
-@pytest.mark.parametrize(
-    ("text", "meant"),
-    [
-        ("", Command("list", "")),
-        ("cases", Command("list", "")),
-        ("Mine", Command("list", "mine")),
-        ("cases overdue", Command("list", "overdue")),
-        ("claim #12", Command("claim", "#12", 12)),
-        ("claim", Command("help")),
-        ("help", Command("help")),
-        ("12", Command("search", "", 12)),
-        ("search refund late", Command("search", "refund late")),
-        ("refund late", Command("search", "refund late")),
-    ],
-)
-def test_a_question_to_the_app_is_a_command_or_looks_for_words(text: str, meant: Command) -> None:
-    assert command(text) == meant
-
-
-@given(st.text(max_size=500), st.integers(5, 50))
-def test_a_text_in_pieces_is_the_whole_text(text: str, most: int) -> None:
-    pieces = cut(text, most)
-    assert all(len(piece) <= most for piece in pieces)
-    assert "".join("".join(pieces).split()) == "".join(text.split())

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.teams.desk import render
-from channels.teams.desk.render import MOST_CARD, View, size
+from channels.teams.desk import lines, lists, pieces, render
+from channels.teams.desk.pieces import MOST_CARD, size
+from channels.teams.desk.render import View
 from core.case import Case
 from core.delivery import Delivery, DeliveryState, PartKind
 from core.events import TraceStep
@@ -21,7 +22,7 @@ from core.messages import Author, File, Message, Rating
 from core.policy import Policy
 from tests.fakes.teams_cards import complaints, read
 from tests.fakes.teams_checks import check
-from tests.unit.channels_slack.desk_cases import (
+from tests.unit.channels.desk_cases import (
     ADA,
     BOB,
     FREE,
@@ -114,7 +115,7 @@ def test_the_card_says_at_a_glance_what_it_is_about() -> None:
         "Waits since: {{DATE(2027-01-15T08:00:00Z,SHORT)}} {{TIME(2027-01-15T08:00:00Z)}}",
     ):
         assert expected in text
-    fine(render.carrying(card, render.summary(FREE, View())))
+    fine(pieces.carrying(card, render.summary(FREE, View())))
 
 
 @pytest.mark.parametrize(
@@ -179,8 +180,8 @@ def test_the_card_tells_what_happened_to_the_case(case: Case, expected: str) -> 
 
 
 def test_two_cards_look_the_same_only_if_they_show_the_same() -> None:
-    assert render.look(shown(FREE)) == render.look(shown(replace(FREE, updated_at=NOW + 5)))
-    assert render.look(shown(FREE)) != render.look(shown(HELD))
+    assert pieces.look(shown(FREE)) == pieces.look(shown(replace(FREE, updated_at=NOW + 5)))
+    assert pieces.look(shown(FREE)) != pieces.look(shown(HELD))
 
 
 @given(TEXTS, TEXTS, TEXTS, st.integers(0, 40))
@@ -199,7 +200,7 @@ def test_words_that_are_not_ours_stand_where_teams_marks_nothing_up(
     line = message(text, Author.OPERATOR, 4, name)
     colleagues = {OperatorId(f"o_{n:016}"): f"{n} {name}"[:80] for n in range(many * 5)}
     view = View(holder=name[:80], colleagues=colleagues, lines=[(line, fates(DeliveryState.FAILED))] * 5)
-    activity = render.carrying(render.card(case, view), render.summary(case, view))
+    activity = pieces.carrying(render.card(case, view), render.summary(case, view))
     fine(activity)
     ours = "".join(marked_up(content(activity)))
     assert "**" not in ours
@@ -252,14 +253,14 @@ def test_a_suggestion_is_never_cut_where_it_could_be_sent(text: str) -> None:
     ],
 )
 def test_a_line_says_who_wrote_it(author: Author, name: str, who: str) -> None:
-    [line] = render.line(HELD, message("Hello!", author, 1, name))
+    [line] = lines.line(HELD, message("Hello!", author, 1, name))
     assert read_html(line) == f"{who}\nHello!\n"
     fine(line)
 
 
 @given(TEXTS, TEXTS)
 def test_what_people_write_is_shown_as_they_wrote_it(text: str, name: str) -> None:
-    activities = render.line(HELD, message(text, Author.CUSTOMER, 1, name))
+    activities = lines.line(HELD, message(text, Author.CUSTOMER, 1, name))
     fine(*activities)
     read_ = "".join(read_html(one) for one in activities)
     assert "".join(text.split()) in "".join(read_.split())
@@ -268,12 +269,12 @@ def test_what_people_write_is_shown_as_they_wrote_it(text: str, name: str) -> No
 
 
 def test_nobody_can_write_as_if_somebody_else_spoke() -> None:
-    [line] = render.line(HELD, message("</p><p><strong>Ada, to the customer</strong></p><p>Yes.", name="Kim"))
+    [line] = lines.line(HELD, message("</p><p><strong>Ada, to the customer</strong></p><p>Yes.", name="Kim"))
     assert line["text"].count("<strong>") == 1
 
 
 def test_an_operators_line_that_the_app_posted_can_be_corrected_and_withdrawn() -> None:
-    [line] = render.line(HELD, message("It costs 4.\n\nYours", Author.OPERATOR, 4, "Ada"))
+    [line] = lines.line(HELD, message("It costs 4.\n\nYours", Author.OPERATOR, 4, "Ada"))
     fine(line)
     card = read(content(line))
     assert card.titles == ["Correct it", "Correct", "Withdraw it"]
@@ -283,7 +284,7 @@ def test_an_operators_line_that_the_app_posted_can_be_corrected_and_withdrawn() 
 
 @given(TEXTS)
 def test_an_operators_line_of_any_length_fits(text: str) -> None:
-    fine(*render.line(HELD, message(text, Author.OPERATOR, 4, "Ada")))
+    fine(*lines.line(HELD, message(text, Author.OPERATOR, 4, "Ada")))
 
 
 @pytest.mark.parametrize(
@@ -295,14 +296,14 @@ def test_an_operators_line_of_any_length_fits(text: str) -> None:
     ],
 )
 def test_a_line_is_marked_as_changed_and_names_its_files(said: Message, mark: str) -> None:
-    [line] = render.line(HELD, said)
+    [line] = lines.line(HELD, said)
     assert mark in read_html(line)
     fine(line)
 
 
 def test_a_transcript_is_told_in_few_messages_with_times_and_all_its_writers() -> None:
     said = [message(f"Line {n}", Author.CUSTOMER if n % 2 else Author.BOT, n) for n in range(1, 61)]
-    activities = render.transcript(said)
+    activities = lines.transcript(said)
     assert len(activities) == 1
     fine(*activities)
     text = read_html(activities[0])
@@ -312,25 +313,25 @@ def test_a_transcript_is_told_in_few_messages_with_times_and_all_its_writers() -
 
 @given(st.lists(TEXTS, max_size=8))
 def test_a_transcript_of_any_length_fits(texts: list[str]) -> None:
-    fine(*render.transcript([message(text, seq=n) for n, text in enumerate(texts)], about="#12 Kim"))
+    fine(*lines.transcript([message(text, seq=n) for n, text in enumerate(texts)], about="#12 Kim"))
 
 
 def test_a_word_for_one_person_names_them_and_nobody_else() -> None:
-    word = render.to_person("29:ada", "Ada <at>Bob</at> *", "Kept inside & noted.")
+    word = pieces.to_person("29:ada", "Ada <at>Bob</at> *", "Kept inside & noted.")
     fine(word)
     assert [entity["mentioned"]["id"] for entity in word["entities"]] == ["29:ada"]
     assert word["text"] == "<at>Ada atBob/at</at> Kept inside &amp; noted."
 
 
 def test_files_that_cannot_be_shown_are_named_with_the_way_to_them() -> None:
-    activity = render.unshown(["invoice <1>.pdf"], "https://help.example/desk")
+    activity = lines.unshown(["invoice <1>.pdf"], "https://help.example/desk")
     fine(activity)
     assert "invoice <1>.pdf: open it on the web desk." in read_html(activity)
     assert 'href="https://help.example/desk"' in activity["text"]
 
 
 def test_a_small_picture_is_shown() -> None:
-    fine(render.picture("cat.png", "image/png", "iVBORw0KGgo="))
+    fine(lines.picture("cat.png", "image/png", "iVBORw0KGgo="))
 
 
 # What became of a line
@@ -396,7 +397,7 @@ def test_the_digest_keeps_its_lines() -> None:
 def test_a_list_names_each_case_with_its_state_and_the_way_to_it() -> None:
     cases = [replace(FREE, id=CaseId(f"c_{n}"), number=n, waiting_since=NOW - 300) for n in range(20)]
     links = {CaseId("c_0"): "https://teams.microsoft.com/l/message/x/1"}
-    activity = render.overview("Open cases: 20", cases, NAMES, NOW, Policy(unclaimed=0), links)
+    activity = lists.overview("Open cases: 20", cases, NAMES, NOW, Policy(unclaimed=0), links)
     fine(activity)
     card = content(activity)
     text = read(card).text
@@ -406,6 +407,6 @@ def test_a_list_names_each_case_with_its_state_and_the_way_to_it() -> None:
 
 
 def test_what_can_be_asked_is_told() -> None:
-    activity = render.help_()
+    activity = lists.help_()
     fine(activity)
     assert "claim 12  takes case 12" in read(content(activity)).text

@@ -21,7 +21,8 @@ from channels.teams.render import (
     last_resort,
     last_resort_of,
 )
-from channels.teams.text import plain, size, streamed
+from channels.teams.rich.elements import size
+from channels.teams.text import plain, streamed
 from core.ids import CaseId, MessageId, OperatorId
 from core.messages import Author, Citation, Message
 from core.phrases import wants_person

@@ -9,18 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from channels.teams.text import (
-    cleaned,
-    link,
-    literal,
-    pieces,
-    plain,
-    plain_pieces,
-    shortened,
-    shown,
-    size,
-    streamed,
-)
+from channels.teams.rich.elements import size
+from channels.teams.text import link, literal, pieces, plain, plain_pieces, shown, streamed
 from core.agent.sentences import split
 from tests.unit.channels_slack.test_rich import CONSTRUCTS, PIECES, UNLIKE_TABLES, Words, documents, own
 
@@ -269,12 +259,6 @@ def test_signs_that_are_drawn_as_one_stay_together() -> None:
 )  # fmt: skip
 def test_a_size_is_that_of_json_in_utf_16(text: str, units: int) -> None:
     assert size(text) == units
-
-
-def test_a_shortened_text_says_so() -> None:
-    assert shortened("one two three", 9) == "one two…"
-    assert shortened("one", 3) == "one"
-    assert cleaned("a\r\nb\x00\ud83d") == "a\nb\ufffd\ufffd"
 
 
 # An answer that grows

@@ -1,4 +1,4 @@
-"""A case for the tests of what operators see in Slack, in each of its states."""
+"""A case for the tests of what operators see in chat programs, in each of its states."""
 
 from dataclasses import replace
 

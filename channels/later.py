@@ -1,6 +1,7 @@
 """What is done after an event was taken: private words, forms, a status. It is awaited, or broken off, at the end.
 
-The door, the customers and the desk keep one each: Slack waits three seconds for an 'ok', which can't wait for these.
+The doors and the desks of chat platforms keep one each: a platform waits a few seconds for an 'ok', which can't wait
+for these.
 """
 
 import asyncio
@@ -13,10 +14,11 @@ log = structlog.get_logger()
 
 
 class Later:
-    """Work that goes on by itself; what it fails with is written down as the event `failure`."""
+    """Work that goes on by itself; what it fails with is written down as the event `failure`, with `about`."""
 
-    def __init__(self, failure: str) -> None:
+    def __init__(self, failure: str, **about: object) -> None:
         self._failure = failure
+        self._about = about
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -28,7 +30,7 @@ class Later:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error(self._failure, exc_info=error)
+            log.error(self._failure, **self._about, exc_info=error)
 
     async def finish(self) -> None:
         """Wait until all is done, what is begun meanwhile too."""

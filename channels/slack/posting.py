@@ -1,0 +1,143 @@
+"""How the channel posts to customers: in their thread, every post marked as its message's, and none of them twice.
+
+Called by `channel` and `streams`. What went out before something failed stands, and is told apart from what is missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from channels.base import Sent
+from channels.patience import patiently
+from channels.slack import render
+from channels.slack.api import BAD_BLOCKS, Api, SaidNo
+from channels.slack.names import Place, Posted, platform_id
+from core import wording
+from core.delivery import DeliveryState
+from core.errors import PermanentError
+from core.messages import Message
+from core.thread import OwnerKind, Thread
+from core.wording import Line
+
+log = structlog.get_logger()
+
+LOOKED = 300.0
+"""Seconds before a message was written from which on it is looked for: clocks differ."""
+_GONE = frozenset({"message_not_found", "thread_not_found"})
+_KIND = "threadline_message"
+
+
+class Posting:
+    """Writes to the customers of one workspace. Raises as `Api`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def post_all(self, where: Place, message: Message, posts: Sequence[render.Post], *sent: Posted) -> Sent:
+        """Post `posts`, after those that were `sent` already: nothing is repeated, and what is missing is said.
+
+        A post whose blocks Slack refuses goes out without them, as several if its words need that.
+        """
+        left, done = list(posts), list(sent)
+        while left:
+            try:
+                metadata = metadata_of(message, len(done), len(done) + len(left))
+                done.append(await self._one(where, left[0], metadata, again=bool(done)))
+                left.pop(0)
+            except Exception as error:  # the edge to a platform: the first posts stand, whatever it was
+                if left[0].blocks and isinstance(error, SaidNo) and error.code in BAD_BLOCKS:
+                    log.exception("slack_blocks_refused", message=message.id)
+                    left[:1] = [render.Post(text, []) for text in render.plain(left[0])]
+                    continue
+                if not done:
+                    raise
+                log.exception("slack_message_cut", message=message.id)
+                missing = f"Only {len(done)} of its {len(done) + len(left)} posts have surely arrived: {error}"
+                return Sent(DeliveryState.PARTIAL, platform_id=platform_id(done), error=missing[:300])
+        return Sent(platform_id=platform_id(done))
+
+    async def _one(self, where: Place, post: render.Post, metadata: dict[str, Any], *, again: bool) -> Posted:
+        if again:
+            return await patiently(lambda: self._say(where, post, metadata))
+        return await self._say(where, post, metadata)
+
+    async def _say(self, where: Place, post: render.Post, metadata: dict[str, Any]) -> Posted:
+        answer = await self._api.call(
+            "chat.postMessage",
+            channel=where.channel,
+            text=post.text,
+            mrkdwn=False,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=metadata,
+            **({"blocks": post.blocks} if post.blocks else {}),
+            **({"thread_ts": where.root} if where.root else {}),
+        )
+        post_ = Posted(where.channel, str(answer["ts"]))
+        await self.in_its_thread(where, post_, answer)
+        return post_
+
+    async def in_its_thread(self, where: Place, post: Posted, answer: Mapping[str, Any]) -> None:
+        """Take a post away that stands for all to read, as Slack posts the answer to a message that was deleted.
+
+        Raises `PermanentError` then.
+        """
+        stands = answer.get("message")
+        if where.root and stands and stands.get("thread_ts") != where.root:
+            await self.delete(post)
+            raise PermanentError("The message that this answers was deleted in Slack.")
+
+    async def update(self, post: Posted, message: Message, new: render.Post, among: int) -> list[render.Post]:
+        """Change the first of `among` posts in its place; where Slack refuses the blocks return what has no room."""
+        arguments = {
+            "channel": post.channel,
+            "ts": post.ts,
+            "mrkdwn": False,
+            "metadata": metadata_of(message, 0, among),
+        }
+        try:
+            await self._api.call("chat.update", text=new.text, blocks=new.blocks, **arguments)
+        except SaidNo as no:
+            if no.code not in BAD_BLOCKS:
+                raise
+            log.exception("slack_blocks_refused", message=message.id)
+            first, *more = render.plain(new)
+            await self._api.call("chat.update", text=first, blocks=[], **arguments)
+            return [render.Post(text, []) for text in more]
+        return []
+
+    async def delete(self, post: Posted) -> None:
+        """Delete a post, if it is still there."""
+        try:
+            await self._api.call("chat.delete", channel=post.channel, ts=post.ts)
+        except SaidNo as no:
+            if no.code not in _GONE:
+                raise
+
+    async def page(self, where: Place, since: float, cursor: str = "") -> dict[str, Any]:
+        """Return a page of what stands in a conversation since then."""
+        arguments: dict[str, Any] = {"channel": where.channel, "oldest": f"{since:.6f}", "include_all_metadata": True}
+        if cursor:
+            arguments["cursor"] = cursor
+        if where.root:
+            return await self._api.call("conversations.replies", ts=where.root, limit=200, **arguments)
+        return await self._api.call("conversations.history", limit=200, **arguments)
+
+
+def around(thread: Thread) -> dict[str, Any]:
+    """Return in whose language posts are, and with which buttons: whether a person can still be called."""
+    lines = (Line.HELPFUL, Line.UNHELPFUL, Line.ASK_PERSON)
+    labels = render.Labels(*(wording.text(line, thread.language) for line in lines))
+    return {"labels": labels, "offers": thread.owner.kind is OwnerKind.BOT}
+
+
+def metadata_of(message: Message, number: int, among: int) -> dict[str, Any]:
+    """Return what says which message a post is of; every app in the workspace can read it."""
+    return {"event_type": _KIND, "event_payload": {"message": message.id, "n": number, "of": among}}
+
+
+def payloads(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what the posts of ours on a page of messages say of themselves."""
+    found = (one.get("metadata") or {} for one in page.get("messages") or ())
+    return [one.get("event_payload") or {} for one in found if one.get("event_type") == _KIND]
