@@ -13,7 +13,6 @@ from aiohttp import web
 
 from bot.bootstrap import Threadline
 from bot.http import metrics_response
-from bot.readiness import sync_folders
 from bot.work import ask
 from channels.web.access import Unauthorised, bearer
 from channels.web.parse import BadRequest, read_object, read_text
@@ -92,11 +91,9 @@ class Admin:
         data = read_object(await request.read())
         sources = data.get("sources") or []
         if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
-            raise web.HTTPBadRequest(text='"sources" is a list of folders.')
-        if sources:
-            report = await sync_folders(self._threadline.knowledge, sources)
-        else:
-            report = await self._threadline.readiness.sync()
+            raise web.HTTPBadRequest(text='"sources" is a list of folders and addresses.')
+        readiness = self._threadline.readiness
+        report = await (readiness.read(sources) if sources else readiness.sync())
         return web.json_response(report.as_json())
 
 

@@ -24,7 +24,12 @@ def add_kb(commands: Commands) -> None:
     command = add(
         group, "sync", _kb_sync, "bring the index in line with the sources", "threadline kb sync ./help-centre"
     )
-    command.add_argument("sources", nargs="*", metavar="PATH", help="folders; those of KB_PATH when none is given")
+    command.add_argument(
+        "sources",
+        nargs="*",
+        metavar="PATH_OR_URL",
+        help="folders, pages, sitemaps, or sites (an address that ends in '/'); those of KB_PATH when none is given",
+    )
     takes_json(command)
     command = add(
         group, "search", _kb_search, "show the passages found for a query", "threadline kb search 'return a bike' --k 3"
@@ -36,16 +41,14 @@ def add_kb(commands: Commands) -> None:
 
 async def _kb_sync(settings: Settings, options: argparse.Namespace) -> int:
     async def alone(threadline: "Threadline") -> Any:
-        from bot.readiness import sync_folders
-
         async with threadline.opened():
             with progress_bar(err) as show:
 
                 def progress(at: "Progress") -> None:
-                    show("Reading", at.done, at.total)
+                    show(at.step, at.done, at.total)
 
                 if sources:
-                    report = await sync_folders(threadline.knowledge, sources, progress=progress)
+                    report = await threadline.readiness.read(sources, progress)
                 else:
                     report = await threadline.readiness.sync(progress)
         return report.as_json()

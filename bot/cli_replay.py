@@ -11,12 +11,17 @@ from typing import Any
 
 from bot.cli_mail import captured_mails
 from bot.cli_slack import captured_events
+from bot.cli_teams import captured_activities
 from bot.replay import Opening, Outcome, Payload, Reader, rejected
 from bot.settings import Settings
 from bot.terminal import Commands, add, out, print_json, takes_json
 from core.errors import PermanentError
 
-CHANNELS: dict[str, Opening] = {"email": captured_mails, "slack": captured_events}
+CHANNELS: dict[str, Opening] = {
+    "email": captured_mails,
+    "slack": captured_events,
+    "teams": captured_activities,
+}
 """The channels whose payloads can be replayed, with what reads them."""
 
 
@@ -26,7 +31,7 @@ def add_replay(commands: Commands) -> None:
         commands,
         "replay",
         _replay,
-        "feed captured payloads (.eml; .json of Slack's events) through the same door as live ones",
+        "feed captured payloads (.eml; .json of Slack's events, Teams' activities) through the same door as live ones",
         "threadline replay mails/*.eml --dry-run --json",
     )
     command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file, or a folder of them")

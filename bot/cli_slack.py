@@ -4,13 +4,12 @@ An event is the JSON that Slack posts ('event_callback'), or a frame of Socket M
 stands in it, so nothing has to be asked before it can be read.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.replay import Outcome, Payload, Reader, rejected
+from bot.replay import Outcome, Payload, Reader, bodies, rejected
 from bot.settings import Settings
 from bot.terminal import open_parts
 from core.errors import PermanentError, SetupError
@@ -47,18 +46,7 @@ async def _door(settings: Settings, stack: AsyncExitStack) -> "SlackDoor":
 
 def _bodies(raw: bytes) -> list[Any]:
     """Return the callbacks in a file. Raises ValueError for what is no JSON."""
-    text = raw.decode("utf-8-sig")
-    try:
-        found = json.loads(text)
-    except ValueError as odd:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2:
-            raise ValueError(f"no JSON: {odd}") from None
-        try:
-            found = [json.loads(line) for line in lines]
-        except ValueError:
-            raise ValueError(f"no JSON, as a whole or by lines: {odd}") from None
-    return [_without_frame(one) for one in (found if isinstance(found, list) else [found])]
+    return [_without_frame(one) for one in bodies(raw)]
 
 
 def _without_frame(found: Any) -> Any:

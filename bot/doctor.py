@@ -160,9 +160,13 @@ async def _model(settings: Settings) -> Check:
 
 
 def _desk(settings: Settings) -> Check:
-    """The desks that are named must be there; so far the web desk, mailboxes and Slack channels are."""
+    """The desks that are named must be there; so far the web desk, mailboxes, Slack's and Teams' channels are."""
     named = [desk for desk in (settings.desk, settings.second_desk) if desk not in {"", WEB_DESK}]
-    there = {"email": settings.email_address, "slack": settings.slack_bot_token}
+    there = {
+        "email": settings.email_address,
+        "slack": settings.slack_bot_token,
+        "teams": settings.teams_app_id or settings.teams_dev,
+    }
     missing = [desk for desk in named if not there.get(desk.partition(":")[0])]
     if missing:
         return Check("desk", "broken", f"{', '.join(missing)} is not set up here", "Set DESK=web until it is.")

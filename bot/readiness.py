@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
 from bot.settings import SAMPLE_KB
 from core.agent.assistant import Assistant
 from kb.documents import OnProgress, SyncReport
+from kb.load import fingerprint, is_address
 from kb.search import KnowledgeBase
-from kb.sync import sync
+from kb.sync import forget, sync
+from kb.web import Web
 
 log = structlog.get_logger()
 
@@ -17,29 +20,25 @@ SAMPLE = str(SAMPLE_KB)
 
 
 async def roots(knowledge: KnowledgeBase) -> set[str]:
-    """Return the folders that the documents in the index were read from."""
+    """Return the folders and addresses that the documents in the index were read from."""
     known = await knowledge.store.known(await knowledge.collection())
     return {one.root for one in known.values()}
 
 
-async def sync_folders(
-    knowledge: KnowledgeBase, folders: Sequence[str], *, progress: OnProgress | None = None
-) -> SyncReport:
-    """Read `folders` beside what is there; with an owner's first folder the sample leaves the index."""
-    before = await roots(knowledge)
-    if SAMPLE not in before or SAMPLE in folders:
-        return await sync(knowledge, folders, progress=progress)
-    return await sync(knowledge, [*folders, *sorted(before - {SAMPLE})], prune=True, progress=progress)
-
-
 class Readiness:
-    """Opens the knowledge base, fills it if it is empty, and then lets questions through."""
+    """Opens the knowledge base, fills it if it is empty, keeps it in step, and lets questions through."""
 
-    def __init__(self, knowledge: KnowledgeBase, assistant: Assistant, sources: list[str]) -> None:
+    def __init__(
+        self, knowledge: KnowledgeBase, assistant: Assistant, sources: list[str], *, web: Web | None = None
+    ) -> None:
         self._knowledge = knowledge
         self._assistant = assistant
         self._sources = sources
+        self._web = web or Web()
         self._open = asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._folders: frozenset[str] = frozenset()
+        self._synced = self._seen = ""
         self.first_sync: SyncReport | None = None
 
     async def assistant(self) -> Assistant:
@@ -70,8 +69,44 @@ class Readiness:
 
         While KB_PATH is not set, folders that were read by `kb sync FOLDER` count instead of the sample.
         """
-        own = await roots(self._knowledge) - {SAMPLE} if self._sources == [SAMPLE] else set()
-        report = await sync(self._knowledge, sorted(own) or self._sources, prune=True, progress=progress)
+        async with self._reading:
+            own = await roots(self._knowledge) - {SAMPLE} if self._sources == [SAMPLE] else set()
+            sources = sorted(own) or self._sources
+            await self._note(sources)
+            report = await sync(self._knowledge, sources, prune=True, web=self._web, progress=progress)
         for failure in report.failed:
             log.warning("kb_source_failed", source=failure.source, reason=failure.reason)
         return report
+
+    async def read(self, sources: Sequence[str], progress: OnProgress | None = None) -> SyncReport:
+        """Read `sources`, given by hand, beside what is there.
+
+        While KB_PATH is not set, the sample leaves the index with the owner's first document.
+        """
+        async with self._reading:
+            report = await sync(self._knowledge, sources, web=self._web, progress=progress)
+            own = await roots(self._knowledge) - {SAMPLE}
+            if self._sources != [SAMPLE] or SAMPLE in sources or not own:
+                return report
+            removed = await forget(self._knowledge, {SAMPLE})
+            await self._note(sorted(own))
+            _, passages = await self._knowledge.store.counts(await self._knowledge.collection())
+        return replace(report, removed=report.removed + removed, passages=passages)
+
+    async def look(self) -> None:
+        """Bring the index in line when a file in the local folders has changed since the last sync.
+
+        The folders must look alike twice: whoever copies files into them has finished then. Looking at
+        times and sizes works on every kind of disk, network shares and mounts of containers among them,
+        where systems don't tell of changes.
+        """
+        if not self._synced or self._reading.locked():
+            return
+        before, self._seen = self._seen, await asyncio.to_thread(fingerprint, self._folders)
+        if self._seen != self._synced and self._seen == before:
+            await self.sync()
+
+    async def _note(self, sources: Sequence[str]) -> None:
+        """Remember how the local folders look before they are read."""
+        self._folders = frozenset(source for source in sources if not is_address(source))
+        self._synced = await asyncio.to_thread(fingerprint, self._folders)

@@ -1,8 +1,9 @@
 """What a channel hands to `threadline replay`: how its captured payloads are read, and taken in by its own door.
 
-`bot.cli_replay` runs the command and names the channels; `bot.cli_mail` and `bot.cli_slack` are theirs.
+`bot.cli_replay` runs the command and names the channels; `cli_mail`, `cli_slack` and `cli_teams` are theirs.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -54,6 +55,22 @@ class Payload:
 def rejected(why: object) -> Payload:
     """Return a payload that can't be read, or taken in."""
     return Payload(Outcome.REJECTED, str(why))
+
+
+def bodies(raw: bytes) -> list[Any]:
+    """Return what is in a file: one thing as JSON, a list of them, or one to a line. Raises ValueError."""
+    text = raw.decode("utf-8-sig")
+    try:
+        found = json.loads(text)
+    except ValueError as odd:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2:
+            raise ValueError(f"no JSON: {odd}") from None
+        try:
+            found = [json.loads(line) for line in lines]
+        except ValueError:
+            raise ValueError(f"no JSON, as a whole or by lines: {odd}") from None
+    return found if isinstance(found, list) else [found]
 
 
 Reader = Callable[[bytes], Iterable[Payload]]

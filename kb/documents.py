@@ -24,8 +24,9 @@ class Document:
     """One loaded document.
 
     `id` is unique in the knowledge base, `source` what a reader can open (an address or a path
-    relative to its folder), `text` the body without title and front matter. HTML arrives as
-    `markdown`: its headings, lists and code are written that way.
+    relative to its folder), `text` the body without title and front matter. What is no plain text
+    arrives as `markdown`: its headings, lists and code are written that way. `note` says what of it
+    was left out, '' if nothing was.
     """
 
     id: str
@@ -33,11 +34,12 @@ class Document:
     source: str
     text: str
     format: Format
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A source or file that was left out, and why."""
+    """A source, a file or a part of one that was left out, and why."""
 
     source: str
     reason: str
@@ -45,11 +47,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a sync is: `done` of `total` documents; `source` is the one just finished."""
+    """How far a step of a sync is: `done` of `total` documents; `source` is the one just finished."""
 
     done: int
     total: int
     source: str = ""
+    step: Literal["Fetching", "Reading"] = "Reading"
 
 
 OnProgress = Callable[[Progress], None]

@@ -61,9 +61,10 @@ class DenseIndex:
         self._opened = False
         self._collections: dict[str, Any] = {}
         self._opening = threading.Lock()
+        self._connecting = threading.Lock()
 
     async def open(self) -> None:
-        """Open Chroma; raises `IndexUnavailableError` when it cannot be used (a server is tried again later)."""
+        """Open Chroma; raises `IndexUnavailableError` when it cannot be used. It is tried again with every call."""
         await asyncio.to_thread(self._open)
 
     async def close(self) -> None:
@@ -194,8 +195,9 @@ class DenseIndex:
             self._try(lambda chosen=chosen, rows=rows: collection.upsert(ids=chosen, embeddings=rows))
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        if self._client is None and self._url and self._opened:
-            self._client = self._try(self._connect)
+        with self._connecting:
+            if self._client is None and self._opened:
+                self._open()  # a server that was away may be back, a folder may have become writable
         if self._client is None:
             raise IndexUnavailableError("the index is not open")
         return self._try(lambda: getattr(self._client, method)(*arguments, **options))

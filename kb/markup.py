@@ -4,6 +4,7 @@
 centres write front matter that is not quite YAML and Markdown that is not quite Markdown.
 """
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 from lxml import etree, html
 
-from kb.documents import EmptySourceError, Format
+from kb.documents import EmptySourceError, Format, SourceError
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _FIELD = re.compile(r"^([A-Za-z_][\w-]*):[ \t]+(.+?)[ \t]*$", re.MULTILINE)
@@ -22,7 +23,7 @@ _TITLE = re.compile(r"\A\s*(?:# +(?P<atx>[^\n]+?)(?: #+)?[ \t]*|(?P<setext>[^\n]
 _SOURCE_LINE = re.compile(r"\A\s*Source:[ \t]*<?(https?://\S+?)>?[ \t]*(?:\n|\Z)", re.IGNORECASE)
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _CODE_SPAN = re.compile(r"(`+)(?!`)[^\n]*?(?<!`)\1(?!`)")
-_COMMENT = re.compile(r"<!--.*?-->|\{/\*.*?\*/\}", re.DOTALL)
+_COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))
 _LAYOUT_TAG = re.compile(
     r"</?(?:a|br|center|details|div|figcaption|figure|iframe|img|p|picture|source|span|summary|video)"
     r"(?:\s[^<>]*)?/?>",
@@ -33,21 +34,44 @@ _COMPONENT = re.compile(r"</?[A-Z][\w.]*((?:\s[^<>]*)?)/?>")
 _COMPONENT_TITLE = re.compile(r"\b(?:title|label)=(?:\"([^\"]*)\"|'([^']*)')")
 _HIDDEN = (
     "//script|//style|//noscript|//template|//nav|//footer|//aside|//form|//iframe|//svg|//button"
-    "|//*[@hidden]|//*[@aria-hidden='true']|//*[@role='navigation' or @role='search' or @role='banner']"
+    "|//*[@hidden]|//*[@aria-hidden='true']"
+    "|//*[@role='navigation' or @role='search' or @role='banner' or @role='contentinfo' or @role='dialog']"
     "|//*[contains(translate(@style,' ',''),'display:none')]"
     "|//*[contains(translate(@style,' ',''),'visibility:hidden')]|//body/header"
 )
+_MAIN = (
+    "//main",
+    "//*[@role='main']",
+    "//article[not(ancestor::article) and count(//article[not(ancestor::article)]) = 1]",
+    "//*[@id='main' or @id='content' or @id='main-content' or @id='bodyContent']",
+)
+"""Where the text of a page is, most telling first; a page with several articles and no more is read whole."""
+_FRAME = re.compile(
+    r"(?:^|[\s_-])(?:breadcrumbs?|cookie|cookies|consent|sidebar|toc|pagination|pager|share|social|skip-?link|"
+    r"edit-this-page|feedback|newsletter)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_LARGEST_FRAME = 0.5
+"""What only looks like the frame of a page by its class is left in if it is more than this share of the text."""
+_PERMALINKS = "//a[@class='headerlink' or @class='anchor' or @class='hash-link' or @aria-hidden='true']"
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([A-Za-z0-9_\-]+)""", re.IGNORECASE)
+_DEEPEST = 200
+"""Elements inside each other: no page for people nests deeper, and the layout needs a frame of Python for each."""
 _TEXT_TITLE_LIMIT = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one file says: `title` and `address` are empty where the file names none."""
+    """What one file says: `title` and `address` are empty where the file names none.
+
+    `note` says what of the file was left out, '' if nothing was.
+    """
 
     title: str
     address: str
     body: str
     format: Format = "markdown"
+    note: str = ""
 
 
 def plain(text: str) -> str:
@@ -72,7 +96,18 @@ def _outside_code(text: str, clean: Callable[[str], str]) -> str:
 
 
 def _clean_markdown(text: str) -> str:
-    return _LAYOUT_TAG.sub(" ", _COMMENT.sub("", text))
+    for opening, closing in _COMMENTS:
+        text = _without(text, opening, closing)
+    return _LAYOUT_TAG.sub(" ", text)
+
+
+def _without(text: str, opening: str, closing: str) -> str:
+    """Return `text` without what stands between the marks; one look at each character, however many are left open."""
+    parts, at = [], 0
+    while (start := text.find(opening, at)) >= 0 and (end := text.find(closing, start + len(opening))) >= 0:
+        parts.append(text[at:start])
+        at = end + len(closing)
+    return "".join([*parts, text[at:]])
 
 
 def _component_words(match: re.Match[str]) -> str:
@@ -141,22 +176,65 @@ def _mark_structure(tree: html.HtmlElement) -> None:
         element.append(html.fromstring("<span>\n```</span>"))
 
 
+def declared_charset(data: bytes) -> str:
+    """Return the character set that the head of a page names and Python knows, '' otherwise."""
+    found = _CHARSET.search(data[:4096])
+    try:
+        return codecs.lookup(found[1].decode("ascii")).name if found else ""
+    except LookupError:
+        return ""
+
+
 def read_html(text: str) -> Content:
     """Read a page: what a reader would not see is cut first, then it is laid out as Markdown."""
-    try:
-        tree = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
-    except (etree.ParserError, ValueError) as error:
-        raise EmptySourceError("it is empty") from error
+    tree = _tree(text)
     title = " ".join((tree.findtext(".//title") or "").split())
     canonical = tree.xpath("string(//link[@rel='canonical']/@href)")
-    for element in tree.xpath(_HIDDEN):
+    for element in [*tree.xpath(_HIDDEN), *tree.xpath(_PERMALINKS)]:
         if element.getparent() is not None:
             element.drop_tree()
-    main = tree.xpath("//main|//article")
-    tree = main[0] if main else tree
+    tree = _main(tree)
+    _cut_frame(tree)
     _mark_structure(tree)
     config = ParserConfig(css=CSS_PROFILES["strict"], display_links=False)
     laid_out = "\n".join(line.rstrip() for line in Inscriptis(tree, config).get_text().splitlines())
     content = read_markdown(re.sub(r"\n{3,}", "\n\n", laid_out).strip("\n"))
     address = canonical if canonical.startswith(("http://", "https://")) else ""
     return replace(content, title=content.title or title, address=address)
+
+
+def _tree(text: str) -> html.HtmlElement:
+    try:
+        tree = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
+    except (etree.ParserError, ValueError) as error:
+        raise EmptySourceError("it is empty") from error
+    deepest = depth = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST:
+        raise SourceError("its elements are nested too deeply to be read")
+    return tree
+
+
+def _main(tree: html.HtmlElement) -> html.HtmlElement:
+    """Return the element with the text of the page."""
+    for path in _MAIN:
+        found = [element for element in tree.xpath(path) if element.text_content().strip()]
+        if found:
+            return max(found, key=lambda element: len(element.text_content()))
+    return tree
+
+
+def _cut_frame(tree: html.HtmlElement) -> None:
+    """Cut what the names of its classes call navigation, cookie notices and the like; not where most would go."""
+    found = [
+        element
+        for element in tree.xpath(".//*[@class or @id]")
+        if element is not tree and _FRAME.search(f"{element.get('class', '')} {element.get('id', '')}")
+    ]
+    inside = set(found)
+    outer = [element for element in found if inside.isdisjoint(element.iterancestors())]
+    if sum(len(element.text_content()) for element in outer) <= _LARGEST_FRAME * len(tree.text_content()):
+        for element in outer:
+            element.drop_tree()

@@ -1,52 +1,43 @@
 """The index brought in line with its sources: new is added, changed replaced, gone removed.
 
-The command `kb sync`, the start of the server and its schedule call `sync`. Files are compared by
-hash; documents are parsed in a thread, embedded in the embedder's, and committed batch by batch, so
-that a crash leaves a usable index and the next run completes it.
+The command `kb sync`, the start of the server and its schedule call `sync`. `kb.plan` says what there is to
+do; documents are parsed in threads and processes ahead of the model, embedded in the embedder's thread, and
+committed batch by batch, so that a crash leaves a usable index and the next run completes it.
 """
 
 import asyncio
 import contextlib
 import hashlib
+import itertools
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from core import language
 from kb import load
+from kb.convert import convert
 from kb.documents import Document, EmptySourceError, Failure, OnProgress, Progress, SourceError, SyncReport
-from kb.index import IndexUnavailableError
-from kb.load import Found
+from kb.index import IndexUnavailableError, collection_name
+from kb.markup import Content
+from kb.plan import Plan, Sites, Task, make_plan, one_file, root_of
 from kb.search import KnowledgeBase
 from kb.split import Piece, embedded_text, split
 from kb.tables import Known, StoredDocument, StoredPassage, from_bytes, to_bytes
+from kb.web import Gathered, Web
 
 BATCH_PASSAGES = 512
 """Passages embedded and committed together: enough to batch by length, few enough to lose in a crash."""
 
+INDEX = "the search index"
+"""What a report calls Chroma when it is away: nothing is lost, but searching takes longer."""
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A file to index under an id that is unique across the sources."""
-
-    id: str
-    root: str
-    found: Found
-    content_hash: str
-
-
-@dataclass(slots=True)
-class Plan:
-    """What a sync has to do; made in a thread before anything is written."""
-
-    added: list[Task] = field(default_factory=list)
-    changed: list[Task] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    unchanged: int = 0
-    failed: list[Failure] = field(default_factory=list)
-    lost_roots: set[str] = field(default_factory=set)
+_AHEAD = 3
+"""Documents that are parsed while the model works on those before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +45,7 @@ class _Parsed:
     task: Task
     document: Document
     pieces: tuple[Piece, ...]
+    language: str
 
 
 async def sync(
@@ -61,97 +53,60 @@ async def sync(
     sources: Sequence[str | Path],
     *,
     prune: bool = False,
+    web: Web | None = None,
     progress: OnProgress | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SyncReport:
-    """Bring the index in line with `sources` and return what was done.
+    """Bring the index in line with `sources`, folders and addresses, and return what was done.
 
-    Documents of other sources stay, unless `prune` says that `sources` is all there is. A source
-    that cannot be found is listed as failed and keeps its documents. One sync runs at a time.
+    Documents of other sources stay, unless `prune` says that `sources` is all there is. A source that
+    cannot be read, or has nothing in it any more, is listed as failed and keeps its documents: a disk
+    that is not mounted looks like an empty folder. One sync runs at a time, here and in other processes.
     """
-    async with knowledge.syncing:
+    async with knowledge.syncing, knowledge.store.alone():
         started = clock()
-        run = _Run(knowledge, await knowledge.collection(), progress or (lambda _: None))
+        run = _Run(knowledge, await knowledge.collection(), web or Web(), progress or (lambda _: None))
         report = await run.go(sources, prune=prune)
         _, passages = await knowledge.store.counts(run.collection)
     return replace(report, passages=passages, seconds=clock() - started)
 
 
-def make_plan(sources: Iterable[str | Path], known: Mapping[str, Known], *, prune: bool = False) -> Plan:
-    """Compare the files of `sources` with what is `known`; blocks."""
-    plan = Plan()
-    read: set[str] = set()
-    seen: set[str] = set()
-    for source in dict.fromkeys(map(str, sources)):
-        try:
-            root = load.root_of(source)
-        except SourceError as error:
-            plan.failed.append(Failure(source, str(error)))
-            plan.lost_roots.add(str(Path(source).expanduser().resolve()))
-            continue
-        if str(root) not in read:
-            read.add(str(root))
-            seen |= _consider_all(plan, root, known, seen)
-    kept = plan.lost_roots if prune else {one.root for one in known.values()} - (read - plan.lost_roots)
-    plan.removed += [id_ for id_, one in known.items() if id_ not in seen and one.root not in kept]
-    return plan
+async def forget(knowledge: KnowledgeBase, roots: Collection[str]) -> int:
+    """Drop the documents that were read from the sources `roots`; return how many."""
+    async with knowledge.syncing, knowledge.store.alone():
+        run = _Run(knowledge, await knowledge.collection(), Web(), lambda _: None)
+        return await run.forget(roots)
 
 
-def _consider_all(plan: Plan, root: Path, known: Mapping[str, Known], seen: set[str]) -> set[str]:
-    """Put every file of a source into the plan and return `seen` with their ids."""
-    try:
-        found = load.find(root)
-    except SourceError as error:
-        plan.failed.append(Failure(str(root), str(error)))
-        if not isinstance(error, EmptySourceError):
-            plan.lost_roots.add(str(root))
-        return seen
-    ids = set(seen)
-    for file in found:
-        ids.add(_consider(plan, file, root, known, ids))
-    return ids
+async def _parse(task: Task) -> _Parsed:
+    with one_file(task.found.source):
+        if task.found.kind not in load.CONVERTED:
+            return await asyncio.to_thread(_parse_text, task)
+        raw = await asyncio.to_thread(load.read, task.found)
+        content = await convert(raw.data, task.found.path.name)
+        return await asyncio.to_thread(_cut, task, raw, content)
 
 
-def _consider(plan: Plan, file: Found, root: Path, known: Mapping[str, Known], seen: set[str]) -> str:
-    """Put one file where it belongs in the plan and return its id."""
-    id_ = _unique_id(file.id, root, known, seen)
-    before = known.get(id_)
-    try:
-        content_hash = load.read(file).content_hash
-    except SourceError as error:
-        plan.failed.append(Failure(file.source, str(error)))
-        return id_
-    task = Task(id_, str(root), file, content_hash)
-    if before is None:
-        plan.added.append(task)
-    elif before.content_hash != content_hash:
-        plan.changed.append(task)
-    else:
-        plan.unchanged += 1
-    return id_
-
-
-def _unique_id(id_: str, root: Path, known: Mapping[str, Known], seen: set[str]) -> str:
-    """Return `id_`, with the folder's name in front where another source already has it."""
-    digest = hashlib.sha256(str(root).encode()).hexdigest()[:6]
-    for candidate in (id_, f"{root.name}/{id_}", f"{root.name}-{digest}/{id_}"):
-        owner = known.get(candidate)
-        if candidate not in seen and (owner is None or owner.root == str(root)):
-            return candidate
-    return f"{digest}/{len(seen)}/{id_}"
-
-
-def _parse(task: Task) -> _Parsed:
+def _parse_text(task: Task) -> _Parsed:
     raw = load.read(task.found)
-    document = load.parse(task.found, raw)
-    return _Parsed(Task(task.id, task.root, task.found, raw.content_hash), document, tuple(split(document)))
+    return _cut(task, raw, load.content_of(task.found, raw))
+
+
+def _cut(task: Task, raw: load.Raw, content: Content) -> _Parsed:
+    document = load.document_of(task.found, content)
+    pieces = tuple(split(document))
+    written_in = language.detect("\n".join([document.title, *(piece.text for piece in pieces[:20])]))
+    if not load.is_address(task.found.source):  # a file may have been written since the plan was made
+        task = replace(task, content_hash=raw.content_hash)
+    return _Parsed(task, document, pieces, written_in or "")
 
 
 class _Run:
     """One sync into one collection."""
 
-    def __init__(self, knowledge: KnowledgeBase, collection: str, progress: OnProgress) -> None:
+    def __init__(self, knowledge: KnowledgeBase, collection: str, web: Web, progress: OnProgress) -> None:
         self.collection = collection
+        self._web = web
         self._knowledge = knowledge
         self._store = knowledge.store
         self._progress = progress
@@ -168,34 +123,81 @@ class _Run:
         if not prune:
             sources = [*sources, *sorted({one.root for one in carried.values()})]
         known = await self._store.known(self.collection)
-        plan = await asyncio.to_thread(make_plan, sources, known, prune=prune)
-        self._failed = plan.failed
-        await self._write([*plan.added, *plan.changed])
+        with contextlib.ExitStack() as scratch:
+            sites = await self._sites(sources, known, scratch)
+            plan = await asyncio.to_thread(make_plan, sources, known, sites=sites, prune=prune)
+            self._failed = plan.failed
+            await self._write([*plan.added, *plan.changed])
         if carried:
             await self._carry_over(older[0], plan.lost_roots, known)
+        if plan.revalidated:
+            await self._store.revalidate(self.collection, plan.revalidated)
         removed = [*plan.removed, *(id_ for id_ in self._emptied if id_ in known)]
         if removed:
             await self._commit((), removed)
-        replaced = older if await self._knowledge.embedder.ready() else []
+        await self._finish(set(states) - {self.collection}, complete=complete)
+        if plan.added or plan.changed or removed or not complete:
+            await self._knowledge.refresh(reconcile=True)
+        if (away := self._knowledge.status().index) != "ready":
+            self._failed.append(Failure(INDEX, f"{away}; every vector is compared instead, which is slower"))
+        return self._report(plan, len(removed))
+
+    async def forget(self, roots: Collection[str]) -> int:
+        """Drop what was read from `roots`."""
+        known = await self._store.known(self.collection)
+        gone = [id_ for id_, one in known.items() if one.root in roots]
+        if gone:
+            await self._commit((), gone)
+            await self._knowledge.refresh(reconcile=True)
+        return len(gone)
+
+    async def _finish(self, others: Set[str], *, complete: bool) -> None:
+        """Switch to the collection if it was built beside others: those go, once there is a model.
+
+        A collection that is complete drops none of another model: other replicas may be building that.
+        """
+        replaced = sorted(others if not complete else others & {collection_name(None)})
+        if not await self._knowledge.embedder.ready():
+            replaced = []
         if not complete or replaced:
             await self._store.finish(self.collection, replaced=replaced)
             await self._knowledge.index.drop(replaced)
-        if plan.added or plan.changed or removed or not complete:
-            await self._knowledge.refresh(reconcile=True)
+
+    def _report(self, plan: Plan, removed: int) -> SyncReport:
         return SyncReport(
             added=sum(task.id not in self._left_out for task in plan.added),
             changed=sum(task.id not in self._left_out for task in plan.changed),
-            removed=len(removed),
+            removed=removed,
             unchanged=plan.unchanged,
             failed=tuple(self._failed),
         )
 
+    async def _sites(
+        self, sources: Sequence[str | Path], known: Mapping[str, Known], scratch: contextlib.ExitStack
+    ) -> Sites:
+        """Read the sites among the sources, one after the other; their pages lie in folders until `scratch` closes."""
+        sites: dict[str, Gathered | SourceError] = {}
+        for source in dict.fromkeys(str(one) for one in sources if load.is_address(one)):
+            root = root_of(source)
+            validators = {id_: one.validator for id_, one in known.items() if one.root == root and one.validator}
+            try:
+                into = scratch.enter_context(tempfile.TemporaryDirectory(prefix="threadline-site-"))
+                sites[source] = await self._web.gather(source, validators, Path(into), self._progress)
+            except SourceError as error:
+                sites[source] = error
+            except OSError as error:
+                sites[source] = SourceError(f"its pages cannot be kept for reading: {error.strerror or error}")
+        return sites
+
     async def _write(self, tasks: Sequence[Task]) -> None:
-        """Parse, embed and commit in batches; the commit of one runs beside the embedding of the next."""
+        """Parse, embed and commit in batches: one is parsed, and one committed, beside the embedding of another."""
         done = 0
         committing: asyncio.Task[None] | None = None
+        batches = self._batches(tasks)
+        coming = asyncio.create_task(_following(batches))
         try:
-            async for batch in self._batches(tasks):
+            while batch := await coming:
+                coming = asyncio.create_task(_following(batches))
                 stored = await self._embed(batch)
                 if committing is not None:
                     await committing
@@ -203,24 +205,52 @@ class _Run:
                 done += len(batch)
                 self._progress(Progress(done, len(tasks), batch[-1].document.source))
         finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+            await batches.aclose()
             if committing is not None:
                 await committing
 
-    async def _batches(self, tasks: Sequence[Task]) -> AsyncIterator[list[_Parsed]]:
+    async def _batches(self, tasks: Sequence[Task]) -> AsyncGenerator[list[_Parsed]]:
         batch: list[_Parsed] = []
-        for task in tasks:
-            try:
-                batch.append(await asyncio.to_thread(_parse, task))
-            except SourceError as error:
-                self._failed.append(Failure(task.found.source, str(error)))
-                self._left_out.add(task.id)
-                if isinstance(error, EmptySourceError):
-                    self._emptied.append(task.id)
-            if sum(len(parsed.pieces) for parsed in batch) >= BATCH_PASSAGES:
-                yield batch
-                batch = []
+        async with contextlib.aclosing(self._parsed(tasks)) as documents:
+            async for parsed in documents:
+                batch.append(parsed)
+                if sum(len(one.pieces) for one in batch) >= BATCH_PASSAGES:
+                    yield batch
+                    batch = []
         if batch:
             yield batch
+
+    async def _parsed(self, tasks: Sequence[Task]) -> AsyncGenerator[_Parsed]:
+        """Yield what the tasks' files say, in order, while those behind are being parsed."""
+        waiting = iter(tasks)
+        under_way: deque[tuple[Task, asyncio.Task[_Parsed]]] = deque()
+        try:
+            while True:
+                for task in itertools.islice(waiting, _AHEAD - len(under_way)):
+                    under_way.append((task, asyncio.create_task(_parse(task))))
+                if not under_way:
+                    return
+                task, parsing = under_way.popleft()
+                try:
+                    parsed = await parsing
+                except SourceError as error:
+                    self._leave_out(task, error)
+                    continue
+                if parsed.document.note:
+                    self._failed.append(Failure(task.found.source, parsed.document.note))
+                yield parsed
+        finally:
+            for _, parsing in under_way:
+                parsing.cancel()
+            await asyncio.gather(*(parsing for _, parsing in under_way), return_exceptions=True)
+
+    def _leave_out(self, task: Task, error: SourceError) -> None:
+        self._failed.append(Failure(task.found.source, str(error)))
+        self._left_out.add(task.id)
+        if isinstance(error, EmptySourceError):
+            self._emptied.append(task.id)
 
     async def _embed(self, batch: Sequence[_Parsed]) -> list[StoredDocument]:
         texts = [
@@ -239,6 +269,8 @@ class _Run:
                 content_hash=parsed.task.content_hash,
                 title_vector=title,
                 passages=tuple(_stored(parsed, at, piece, next(rest)) for at, piece in enumerate(parsed.pieces)),
+                language=parsed.language,
+                validator=parsed.task.validator,
             )
             for parsed, title in zip(batch, titles, strict=True)
         ]
@@ -277,6 +309,11 @@ class _Run:
             title, *vectors = await self._vectors([document.title, *texts])
             passages = tuple(replace(one, vector=vector) for one, vector in zip(held, vectors, strict=True))
             await self._commit([replace(document, title_vector=title, passages=passages)], ())
+
+
+async def _following(batches: AsyncGenerator[list[_Parsed]]) -> list[_Parsed]:
+    """Return the next batch, an empty one when there is none."""
+    return await anext(batches, [])
 
 
 def _stored(parsed: _Parsed, at: int, piece: Piece, vector: bytes | None) -> StoredPassage:

@@ -5,7 +5,8 @@ Chroma and the lexical index are derived from here and can be lost. Everything i
 one. `kb.sync` writes, `kb.search` reads; Alembic makes the tables from `kb_metadata`.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,8 @@ documents = Table(
     Column("title", String(500), nullable=False),
     Column("content_hash", String(64), nullable=False),
     Column("title_vector", LargeBinary),
+    Column("language", String(16), nullable=False, server_default=""),
+    Column("validator", Text, nullable=False, server_default=""),
 )
 passages = Table(
     "kb_passages",
@@ -70,6 +73,7 @@ state = Table(
     Column("complete", Boolean, nullable=False),
 )
 
+_SYNC_LOCK = 7_148_402_318  # beside the migrations' own; nothing else on this database uses it
 _DELETE_STEP = 500  # bound parameters in one statement, well below SQLite's limit
 
 
@@ -86,7 +90,11 @@ class StoredPassage:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """One document as it is written: its passages replace those it had."""
+    """One document as it is written: its passages replace those it had.
+
+    `language` is the ISO 639-1 code of what it is written in, '' if unsure; `validator` is what the
+    server of a web page gave for asking whether it has changed (`kb.fetch`).
+    """
 
     id: str
     root: str
@@ -95,14 +103,17 @@ class StoredDocument:
     content_hash: str
     title_vector: bytes | None
     passages: tuple[StoredPassage, ...]
+    language: str = ""
+    validator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a sync compares a file with."""
+    """What a sync compares a file or page with."""
 
     root: str
     content_hash: str
+    validator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +167,11 @@ class KnowledgeStore:
         """Return what is stored of each document, by id."""
         async with self._database.reading(much=True) as connection:
             rows = await connection.execute(
-                select(documents.c.id, documents.c.root, documents.c.content_hash).where(
+                select(documents.c.id, documents.c.root, documents.c.content_hash, documents.c.validator).where(
                     documents.c.collection == collection
                 )
             )
-            return {id_: Known(root, content_hash) for id_, root, content_hash in rows}
+            return {id_: Known(root, content_hash, validator) for id_, root, content_hash, validator in rows}
 
     async def passage_ids(self, collection: str, document_ids: Sequence[str]) -> list[str]:
         """Return the ids of the passages of some documents."""
@@ -201,6 +212,33 @@ class KnowledgeStore:
                 await connection.execute(insert(passages), [row for one in added for row in _rows(collection, one)])
             await _advance(connection, collection)
 
+    async def revalidate(self, collection: str, validators: Mapping[str, str]) -> None:
+        """Note new validators, by document, of pages that say what they said before."""
+        async with self._database.writing("kb.revalidate", much=True) as connection:
+            for id_, validator in validators.items():
+                await connection.execute(
+                    update(documents)
+                    .where(documents.c.collection == collection, documents.c.id == id_)
+                    .values(validator=validator)
+                )
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Let no other process that shares the database sync meanwhile; waits until it is done.
+
+        On SQLite there is none: HOME, and with it the file, belongs to one process.
+        """
+        if self._database.is_sqlite:
+            yield
+            return
+        async with self._database.engine.connect() as plain:
+            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(select(func.pg_advisory_lock(_SYNC_LOCK)))
+            try:
+                yield
+            finally:
+                await connection.execute(select(func.pg_advisory_unlock(_SYNC_LOCK)))
+
     async def finish(self, collection: str, *, replaced: Sequence[str]) -> None:
         """Mark `collection` complete and drop the collections it replaces."""
         async with self._database.writing("kb.finish", much=True) as connection:
@@ -225,7 +263,17 @@ class KnowledgeStore:
                 )
             ).all()
         held = tuple(
-            StoredDocument(row.id, row.root, row.source, row.title, row.content_hash, row.title_vector, ())
+            StoredDocument(
+                id=row.id,
+                root=row.root,
+                source=row.source,
+                title=row.title,
+                content_hash=row.content_hash,
+                title_vector=row.title_vector,
+                passages=(),
+                language=row.language,
+                validator=row.validator,
+            )
             for row in document_rows
         )
         row_of = {document.id: at for at, document in enumerate(held)}
@@ -248,6 +296,8 @@ def _document_row(collection: str, document: StoredDocument) -> dict[str, object
         "title": document.title,
         "content_hash": document.content_hash,
         "title_vector": document.title_vector,
+        "language": document.language,
+        "validator": document.validator,
     }
 
 

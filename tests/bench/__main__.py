@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.telemetry import configure_logging
-from tests.bench import desk, mail, message, slack
+from tests.bench import desk, mail, message, slack, teams
 
 if __name__ == "__main__":
     configure_logging("error")
@@ -11,3 +11,4 @@ if __name__ == "__main__":
     asyncio.run(desk.main())
     asyncio.run(mail.main())
     asyncio.run(slack.main())
+    asyncio.run(teams.main())

@@ -10,8 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kb.embed import Vectors
+from core.store.engine import Database, sqlite_url
+from kb.embed import Embedder, Vectors
 from kb.index import DenseIndex, IndexUnavailableError
+from kb.search import KnowledgeBase
+from kb.sync import sync
+from kb.tables import kb_metadata
 
 _START = "import sys; from chromadb.cli.cli import app; sys.argv[0] = 'chroma'; app()"
 
@@ -61,6 +65,14 @@ def ids(count: int) -> list[str]:
     return [f"doc {at}/ü#{at}" for at in range(count)]
 
 
+def parts(folder: Path, count: int) -> Path:
+    """Write a folder of so many small documents."""
+    folder.mkdir()
+    for at in range(count):
+        (folder / f"{at}.md").write_text(f"# Part {at}\n\nIt costs {at} EUR.\n")
+    return folder
+
+
 def name_for(request: pytest.FixtureRequest) -> str:
     return f"model-{abs(hash(request.node.name)) % 10**10}"
 
@@ -108,6 +120,36 @@ async def test_a_dropped_collection_is_gone_and_dropping_none_is_fine(
     await index.drop([name, "words-000000000000"])
     assert index.candidates(name, vectors[0], 3) == []
     await index.close()
+
+
+async def test_an_index_that_lost_everything_is_filled_again_from_sql_without_embedding(
+    index: DenseIndex,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    embedder: Embedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await opened(index)
+    database = Database(sqlite_url(tmp_path / "kb.sqlite"))
+    async with database.writing("schema") as connection:
+        await connection.run_sync(kb_metadata.create_all)
+    url = index._url
+    await index.close()
+    knowledge = KnowledgeBase(database, folder=tmp_path / "chroma", embedder=embedder, chroma_url=url)
+    await knowledge.open()
+    try:
+        assert (await sync(knowledge, [parts(tmp_path / "articles", 30)])).failed == ()
+        collection = await knowledge.collection()
+        await knowledge.index.drop([collection])  # a server that was started afresh
+        monkeypatch.setattr(embedder, "encode_documents", None)
+        assert (await knowledge.search("Part 7")).passages[0].document == "7"
+        await knowledge.refresh()
+        vector = await embedder.encode_query("Part 7")
+        assert len(knowledge.index.candidates(collection, vector, 100)) == 30
+    finally:
+        await knowledge.index.drop([await knowledge.collection()])
+        await knowledge.close()
+        await database.close()
 
 
 async def test_a_server_that_is_away_has_a_reason(tmp_path: Path) -> None:

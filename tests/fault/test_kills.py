@@ -70,6 +70,7 @@ ELSEWHERE = {
     "files.arrive": "of channels that fetch files: it is fetched again",
     "files.drop_unsent": "housekeeping",
     "kb.replace": "the knowledge base's own; read again at each start",
+    "kb.revalidate": "the knowledge base's own; read again at each start",
     "kb.finish": "the knowledge base's own; read again at each start",
 }
 """The other commits, and why no message passes them."""

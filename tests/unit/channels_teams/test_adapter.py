@@ -177,4 +177,4 @@ async def test_very_many_service_addresses_do_not_fill_the_memory(teams: TeamsSe
     for number in range(60):
         service = f"{teams.url}/amer/{number:08}-0000-4000-8000-000000000000/"
         await adapter.send(service, kim.chat.id, {"type": "message", "text": "Hi"})
-    assert len(adapter._factory._clients) <= 50  # noqa: SLF001
+    assert len(adapter._factory._clients) <= 50

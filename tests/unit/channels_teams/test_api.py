@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -147,15 +146,17 @@ async def test_where_nobody_knows_whether_it_was_sent_nothing_is_claimed(
     assert not isinstance(odd.value, ThreadlineError), "the part's fate is unknown"
 
 
-@pytest.mark.parametrize("trouble", [{"drop": True}, {"status": 500}])
+@pytest.mark.parametrize("trouble", [{"drop": True}, {"status": 500}], ids=["hung up", "a fault"])
 async def test_a_change_whose_answer_was_lost_may_be_made_again(
     teams: TeamsServer, api: Api, chat: Place, trouble: dict[str, Any]
 ) -> None:
     one = await api.send(chat, HI)
-    for name, change in (("update", api.update(chat, one, HI)), ("delete", api.delete(chat, one))):
-        teams.fail(name, **trouble)
-        with pytest.raises(TemporaryError):
-            await change
+    teams.fail("update", left=-1, **trouble)
+    with pytest.raises(TemporaryError):
+        await api.update(chat, one, HI)
+    teams.fail("delete", left=-1, status=500)
+    with pytest.raises(TemporaryError):
+        await api.delete(chat, one)
 
 
 async def test_a_teams_that_can_not_be_reached_may_be_tried_again(teams: TeamsServer, tmp_path: Path) -> None:
@@ -295,7 +296,7 @@ async def test_a_file_goes_nowhere_but_into_microsofts_stores(teams: TeamsServer
         await api.upload(f"{teams.url}/upload/nowhere", b"x")
 
 
-async def test_a_connection_that_ends_in_an_upload_may_be_tried_again(teams: TeamsServer, api: Api) -> None:
+async def test_a_connection_that_ends_in_an_upload_may_be_tried_again(teams: TeamsServer, tmp_path: Path) -> None:
     async def hang_up(request: web.Request) -> web.Response:
         assert request.transport
         request.transport.abort()
@@ -304,10 +305,11 @@ async def test_a_connection_that_ends_in_an_upload_may_be_tried_again(teams: Tea
     application = web.Application()
     application.router.add_put("/{any:.*}", hang_up)
     runner, port = await listen(application, "127.0.0.1", 0)
+    store = f"http://127.0.0.1:{port}"
+    api = make_api(plain_settings(tmp_path, **{**wire.settings(teams), "teams_service_urls": [store]}))
     try:
-        async with aiohttp.ClientSession() as session:
-            assert session  # the one below is the app's own
-        with pytest.raises(PermanentError):
-            await api.upload(f"http://127.0.0.1:{port}/x", b"x")
+        with pytest.raises(TemporaryError):
+            await api.upload(f"{store}/x", b"x")
     finally:
+        await api.close()
         await runner.cleanup()

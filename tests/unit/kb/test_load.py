@@ -1,11 +1,13 @@
 """What files say: titles, addresses, ids, and reasons for those that cannot be used."""
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from kb.documents import Document, EmptySourceError, SourceError
-from kb.load import MAX_FILE_BYTES, find, parse, read, root_of
+from kb.load import CONVERTED_BYTES, TEXT_BYTES, find, fingerprint, parse, read, root_of
 
 
 def load_one(folder: Path, name: str, content: str | bytes) -> Document:
@@ -109,11 +111,46 @@ def test_what_cannot_be_used_says_why(tmp_path: Path) -> None:
     assert "binary" in reason_for(tmp_path, "controls.md", b"ab\x01\x02\x03" * 50)
     assert "UTF-8" in reason_for(tmp_path, "latin.md", "Größe".encode("latin-1"))
     assert "UTF-8" in reason_for(tmp_path, "wide.md", "text".encode("utf-16"))
-    assert "larger than 5 MB" in reason_for(tmp_path, "huge.md", b"a" * (MAX_FILE_BYTES + 1))
+    assert "larger than 5 MB" in reason_for(tmp_path, "huge.md", b"a" * (TEXT_BYTES + 1))
     with pytest.raises(EmptySourceError):
         load_one(tmp_path, "empty.md", "  \n\n")
     with pytest.raises(EmptySourceError):
         load_one(tmp_path, "empty.html", "<html></html>")
+
+
+def test_of_a_file_of_two_gigabytes_only_its_beginning_is_looked_at(tmp_path: Path) -> None:
+    for name in ("huge.md", "huge.pdf"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(2 * 1024**3)
+    tracemalloc.start()
+    for found in find(tmp_path):
+        with pytest.raises(SourceError, match="larger than"):
+            read(found)
+    assert tracemalloc.get_traced_memory()[1] < 3 * CONVERTED_BYTES
+    tracemalloc.stop()
+
+
+def test_html_in_another_character_set_is_read_if_it_says_so(tmp_path: Path) -> None:
+    page = '<html><head><meta charset="iso-8859-1"></head><body><p>Größe</p></body></html>'
+    assert load_one(tmp_path, "size.html", page.encode("latin-1")).text == "Größe"
+    assert "UTF-8" in reason_for(tmp_path, "unsaid.html", "<p>Größe</p>".encode("latin-1"))
+
+
+def test_the_look_of_a_folder_changes_with_every_file_that_comes_changes_or_goes(tmp_path: Path) -> None:
+    looks = [fingerprint([str(tmp_path)])]
+    article = tmp_path / "a.md"
+    for step in (
+        lambda: article.write_text("one"),
+        lambda: article.write_text("two!"),
+        lambda: os.utime(article, ns=(1, 1)),
+        lambda: article.rename(tmp_path / "b.md"),
+        lambda: (tmp_path / "b.md").unlink(),
+        lambda: tmp_path.rename(tmp_path.with_name("elsewhere")),
+    ):
+        step()
+        looks.append(fingerprint([str(tmp_path)]))
+    assert looks[0] == looks[5]
+    assert len(set(looks)) == 6
 
 
 def test_a_broken_link_says_why(tmp_path: Path) -> None:
@@ -123,7 +160,7 @@ def test_a_broken_link_says_why(tmp_path: Path) -> None:
 
 
 def test_sources_that_are_no_folders_say_why(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="give a folder"):
+    with pytest.raises(SourceError, match="an address, not a folder"):
         root_of("https://help.example/sitemap.xml")
     with pytest.raises(SourceError, match="no such folder"):
         root_of(tmp_path / "missing")
