@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests side by side; each process loads the embedding model.
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: run install test e2e coverage check bench clean
 
