@@ -45,6 +45,7 @@ from kb import rank
 from kb.embed import Embedder
 from kb.rerank import Reranker
 from kb.search import KnowledgeBase
+from kb.web import Limits, Web
 
 if TYPE_CHECKING:
     from channels.email.senders.resolver import Lookup
@@ -174,7 +175,8 @@ def build(
         reranker=make_reranker(settings),
     )
     assistant = make_assistant(settings, knowledge, provider, files)
-    readiness = Readiness(knowledge, assistant, settings.kb_path)
+    web = Web(private_hosts=settings.kb_private_hosts, limits=Limits(pages=settings.kb_web_pages))
+    readiness = Readiness(knowledge, assistant, settings.kb_path, web=web)
     metrics = Metrics()
     channel = WebChannel(bell)
     platforms = make_platforms(Parts(settings, home, store, files, inbox, clock, _suggestions(settings)), lookup)

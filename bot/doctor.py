@@ -16,7 +16,7 @@ from core.store.migrations import current, newest
 from core.store.places import open_place
 from core.store.store import Store
 from kb.documents import SourceError
-from kb.load import find, root_of
+from kb.load import find, is_address, root_of
 
 
 async def examine(settings: Settings) -> AsyncIterator[Check]:
@@ -133,8 +133,11 @@ async def _embeddings(settings: Settings) -> Check:
 
 
 def _sources(settings: Settings) -> Check:
-    problems, files = [], 0
+    problems, files, addresses = [], 0, 0
     for source in settings.kb_path:
+        if is_address(source):
+            addresses += 1
+            continue
         try:
             files += len(list(find(root_of(source))))
         except SourceError as error:
@@ -143,7 +146,10 @@ def _sources(settings: Settings) -> Check:
         return Check("knowledge base", "broken", "; ".join(problems), "Correct KB_PATH.")
     sample = settings.kb_path == [str(SAMPLE_KB)]
     found = f"{files} files" + (" (the sample; set KB_PATH to your own folder)" if sample else "")
-    return Check("knowledge base", "ok" if files else "broken", found, "" if files else "Put articles there.")
+    found += f", {addresses} on the web (read by: threadline kb sync)" if addresses else ""
+    if not files and not addresses:
+        return Check("knowledge base", "broken", found, "Put articles there.")
+    return Check("knowledge base", "ok", found)
 
 
 async def _model(settings: Settings) -> Check:

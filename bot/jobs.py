@@ -13,7 +13,6 @@ from core.store.store import Store
 
 _DAY = 86_400.0
 _LOOK_SECONDS = 15
-_WATCH_SECONDS = 5.0
 
 
 def schedule(
@@ -40,7 +39,8 @@ def schedule(
         hour, minute = settings.digest_at.split(":")
         zone = ZoneInfo(settings.desk_time_zone)
         scheduler.add_job(sweeps.digest, "cron", hour=int(hour), minute=int(minute), timezone=zone)
-    scheduler.add_job(readiness.look, "interval", seconds=_WATCH_SECONDS)
+    if settings.kb_watch_seconds:
+        scheduler.add_job(readiness.look, "interval", seconds=settings.kb_watch_seconds)
     if settings.kb_sync_minutes:
         scheduler.add_job(sync, "interval", minutes=settings.kb_sync_minutes)
     scheduler.start()

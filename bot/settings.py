@@ -46,9 +46,16 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
     )
 
     kb_path: Annotated[list[str], NoDecode] = Field(
-        default_factory=lambda: [str(SAMPLE_KB)], description="folders with the knowledge base, comma-separated"
+        default_factory=lambda: [str(SAMPLE_KB)],
+        description="folders, sites, sitemaps and pages with the knowledge base, comma-separated",
     )
     kb_sync_minutes: float = Field(15, ge=0, description="how often the sources are read again; 0: only at start")
+    kb_watch_seconds: float = Field(5, ge=0, description="how often local folders are looked at for changes; 0: never")
+    kb_web_pages: int = Field(2_000, ge=1, description="pages that are read of one site")
+    kb_private_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="hosts of your own network that may be read: wiki.corp.example,.intranet.example",
+    )
     embedding_model: str = Field(
         "", description="a sentence-transformers model; the packaged all-MiniLM-L6-v2 otherwise"
     )
@@ -105,7 +112,7 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
         "", description="for tests: kill the process at this commit, for example after:runs.finish*2"
     )
 
-    @field_validator("kb_path", "widget_origins", mode="before")
+    @field_validator("kb_path", "kb_private_hosts", "widget_origins", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

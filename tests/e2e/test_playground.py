@@ -1,4 +1,4 @@
-"""Microsoft's Agents Playground in a browser, from question to claim: `make e2e`. Screenshots: THREADLINE_SCREENSHOTS."""
+"""The Agents Playground in a browser, from question to claim: `make e2e`. Screenshots go to THREADLINE_SCREENSHOTS."""
 
 import asyncio
 import os
@@ -14,9 +14,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 DESK = "channel-announcements-id"
 
 
-async def test_a_chat_a_group_a_channel_and_a_desk_are_seen_as_teams_shows_them(
-    launch: Launch, tmp_path: Path
-) -> None:
+async def test_a_chat_a_group_a_channel_and_a_desk_are_seen_as_teams_shows_them(launch: Launch, tmp_path: Path) -> None:
     port = free_port()
     shots = os.environ.get("THREADLINE_SCREENSHOTS") or str(tmp_path)
     trusted = [f"http://127.0.0.1:{port}/_connector"]

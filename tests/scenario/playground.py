@@ -1,4 +1,4 @@
-"""Microsoft's Agents Playground, the one real client of Teams there is here: started beside the program, on loopback."""
+"""Microsoft's Agents Playground, the one real client of Teams there is here: started beside the program on loopback."""
 
 import asyncio
 import json

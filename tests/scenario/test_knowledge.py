@@ -12,7 +12,7 @@ from bot.bootstrap import build
 from bot.home import Home
 from kb.embed import Embedder
 from tests.conftest import Launch
-from tests.fakes.web_server import FakeWeb
+from tests.fakes.web_server import FakeWeb, page
 from tests.support import Client, plain_settings
 
 ADMIN = "admin-key-for-tests"
@@ -139,6 +139,17 @@ async def test_a_sync_that_is_killed_leaves_an_index_that_answers_and_the_next_o
         assert (
             await threadline.knowledge.index.reconcile(snapshot.collection, rows, snapshot.vectors, exactly=True) == 0
         )
+
+
+async def test_a_site_in_kb_path_is_read_and_quoted_with_its_address(launch: Launch) -> None:
+    async with FakeWeb() as site:
+        site.pages["/help/"] = page("Help", "All that we know.", "/help/orchids")
+        site.pages["/help/orchids"] = page("Orchids", "Orchids are watered every second day, never in the sun.")
+        client = await launch(kb_path=[f"{site.url}/help/"], kb_private_hosts=["127.0.0.1"])
+        await client.threadline.readiness.assistant()
+        await client.threadline.readiness.sync()
+        [reply] = await (await client.chat()).say("How often are orchids watered?")
+        assert [citation["source"] for citation in reply["citations"]] == [f"{site.url}/help/orchids"]
 
 
 async def test_a_private_address_is_refused_with_the_setting_that_allows_it(launch: Launch) -> None:
