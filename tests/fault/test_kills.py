@@ -75,7 +75,7 @@ ELSEWHERE = {
 }
 """The other commits, and why no message passes them."""
 
-QUESTIONS = ("How long does delivery take?", "How do gift cards work?", "How do I update the display firmware?")
+QUESTIONS = ("How much does delivery cost?", "How do gift cards work?", "How do I update the display firmware?")
 WITH_A_FILE = QUESTIONS[1]
 ANSWER = ("The help centre has an article on that [1]. ", "Everything is in it.")
 A_PERSON = "I want to talk to a person"

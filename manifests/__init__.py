@@ -1,0 +1,1 @@
+"""What other programs are told of Threadline: manifests, a lock file."""
