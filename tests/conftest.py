@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -28,6 +30,10 @@ from core.store.migrations import migrate
 from core.store.store import Store
 from kb.embed import Embedder
 from tests.support import Client, ManualClock, plain_settings
+
+# How long an example takes says more of the machine than of the code: benchmarks measure that.
+hypothesis_settings.register_profile("threadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("threadline")
 
 POSTGRES = os.environ.get("THREADLINE_TEST_POSTGRES", "")
 NO_POSTGRES = "set THREADLINE_TEST_POSTGRES=postgresql+asyncpg://user:password@127.0.0.1/postgres to run this"
