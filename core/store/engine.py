@@ -38,7 +38,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         if connection.get_execution_options().get("writing", False):
             connection.exec_driver_sql(near.BEGIN)  # waits: where that is broken off, SQLAlchemy drops the connection
             return
-        cursor = connection.connection.cursor()
+        cursor = connection.connection.cursor()  # waits for nothing: a reader's BEGIN is always near
         cursor.execute("BEGIN")
         cursor.close()
 
@@ -90,7 +90,7 @@ class Database:
             turn = self._turns.turn(first=first) if self._turns else nullcontext()
             async with turn, self.engine.connect() as plain:
                 connection = await plain.execution_options(writing=True)
-                async with self._far(connection, much), connection.begin():
+                async with connection.begin(), self._far(connection, much):
                     yield connection
                     self.faults.reach(f"before:{name}")
                 self.faults.reach(f"after:{name}")
@@ -102,7 +102,7 @@ class Database:
         `much`: it touches more than a thread's worth of rows. Then SQLite works on a thread, not in the event loop.
         """
         with _away_is_temporary():
-            async with self.engine.connect() as connection, self._far(connection, much), connection.begin():
+            async with self.engine.connect() as connection, connection.begin(), self._far(connection, much):
                 yield connection
 
     @asynccontextmanager
