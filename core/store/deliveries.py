@@ -263,20 +263,20 @@ class Deliveries:
     async def message_with(self, key: ThreadKey, platform_id: str) -> MessageId | None:
         """Return the message of the conversation `key` that `platform_id` is, or is one of several parts of."""
         sent = literal(",") + deliveries.c.platform_id + literal(",")
-        query = (
-            select(deliveries.c.message_id)
-            .join(threads_table, threads_table.c.id == deliveries.c.thread_id)
-            .where(
-                threads_table.c.channel == key.channel,
-                threads_table.c.account == key.account,
-                threads_table.c.conversation == key.conversation,
-                deliveries.c.message_id.is_not(None),
-                deliveries.c.kind == PartKind.TEXT.value,
-                sent.contains(f",{platform_id},", autoescape=True),
-            )
-        )
         async with self._database.reading() as connection:
-            found = await connection.scalar(query.limit(1)) if platform_id else None
+            thread = await threads.find(connection, key) if platform_id else None
+            if thread is None:
+                return None
+            found = await connection.scalar(
+                select(deliveries.c.message_id)
+                .where(
+                    deliveries.c.thread_id == thread,
+                    deliveries.c.message_id.is_not(None),
+                    deliveries.c.kind == PartKind.TEXT.value,
+                    sent.contains(f",{platform_id},", autoescape=True),
+                )
+                .limit(1)
+            )
         return None if found is None else MessageId(found)
 
     async def of_messages(self, thread: ThreadId) -> dict[MessageId, list[Delivery]]:
