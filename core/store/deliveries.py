@@ -37,6 +37,9 @@ _REFER_BACK = (PartKind.EDIT.value, PartKind.CHECK.value, PartKind.LINE.value, P
 _claim_digests = leases.Claim(deliveries, where=(deliveries.c.thread_id.is_(None),))
 
 
+# Built once: making a statement costs more than SQLite takes to run it.
+_MESSAGE = select(messages).where(messages.c.id == bindparam("of_id"))
+_OPEN_CASE = update(cases).where(cases.c.thread_id == bindparam("of_thread"), cases.c.state == "open")
 _now = bindparam("now", type_=Float)
 _OUTDATED = (
     update(deliveries)
@@ -95,17 +98,15 @@ class Deliveries:
 
     async def _show(self, connection: AsyncConnection, thread: str | None, now: float) -> None:
         """Have the desk look at the thread's open case again."""
-        await connection.execute(
-            update(cases).where(cases.c.thread_id == thread, cases.c.state == "open").values(updated_at=now)
-        )
+        await connection.execute(_OPEN_CASE, {"of_thread": thread, "updated_at": now})
 
     async def part(self, lease: Lease) -> Part:
         """Return what the claimed delivery sends."""
         row = lease.row
         async with self._database.reading() as connection:
             thread = await threads.load(connection, ThreadId(row.thread_id)) if row.thread_id else None
-            said = await connection.execute(select(messages).where(messages.c.id == row.message_id))
-            found = await whole(connection, said.all()) if row.message_id else []
+            said = await connection.execute(_MESSAGE, {"of_id": row.message_id}) if row.message_id else None
+            found = await whole(connection, said.all()) if said else []
             file = await connection.execute(FILES.where(files.c.id == row.file_id)) if row.file_id else None
             desk: str | None = ""
             if row.case_id:
@@ -175,7 +176,7 @@ class Deliveries:
                 await cut_off(connection, lease.row, now)
             if lease.row.kind == PartKind.CHECK.value:
                 await self._checked(connection, lease, state, error)
-            if lease.row.kind in {*_SENT, PartKind.CHECK.value}:
+            if lease.row.kind in {*_SENT, PartKind.CHECK.value} and not lease.row.fenced:  # so not the bot's
                 await self._tell_outcome(connection, lease, now)
             if lease.row.kind == PartKind.CARD.value:
                 return await self._posted(connection, lease, state, now, platform_id, error)

@@ -7,7 +7,7 @@ so an answer always knows what the files say. The text is got once and kept here
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, Table, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, exists, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.attachments.values import Extracted
@@ -20,6 +20,12 @@ from core.store.schema import cases, extractions, files
 
 MOST_TEXTS = 20  # files of a thread whose texts an answer may look into: the newest
 _claim = leases.Claim(extractions)
+_TEXTS = (
+    select(extractions.c.id, extractions.c.text)
+    .where(extractions.c.thread_id == bindparam("thread"), extractions.c.outcome == FileOutcome.READ.value)
+    .order_by(extractions.c.n.desc())
+    .limit(MOST_TEXTS)
+)
 
 
 async def ask(connection: AsyncConnection, message: MessageId, thread: ThreadId, now: float) -> None:
@@ -36,13 +42,8 @@ def still_reading(table: Table) -> ColumnElement[bool]:
 
 async def texts(connection: AsyncConnection, thread: ThreadId) -> Mapping[FileId, str]:
     """Return what the thread's newest files say, by their ids."""
-    query = (
-        select(extractions.c.id, extractions.c.text)
-        .where(extractions.c.thread_id == thread, extractions.c.outcome == FileOutcome.READ.value)
-        .order_by(extractions.c.n.desc())
-        .limit(MOST_TEXTS)
-    )
-    return MappingProxyType({FileId(row.id): row.text for row in await connection.execute(query)})
+    rows = await connection.execute(_TEXTS, {"thread": thread})
+    return MappingProxyType({FileId(row.id): row.text for row in rows})
 
 
 class Extractions:

@@ -1,6 +1,6 @@
 """What the bot was told to remember about a customer; one customer's facts never reach another's threads."""
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.ids import new_id
@@ -9,6 +9,12 @@ from core.thread import Thread
 
 MOST_REMEMBERED = 50
 MAX_FACT = 500
+_ABOUT = (
+    select(facts.c.text)
+    .where(facts.c.customer == bindparam("customer"))
+    .order_by(facts.c.at.desc())
+    .limit(MOST_REMEMBERED)
+)
 
 
 async def remember(connection: AsyncConnection, thread: Thread, text: str, now: float) -> None:
@@ -22,7 +28,5 @@ async def remember(connection: AsyncConnection, thread: Thread, text: str, now: 
 
 async def about(connection: AsyncConnection, customer: str) -> list[str]:
     """Return the newest `MOST_REMEMBERED` facts about `customer`, oldest first."""
-    rows = await connection.scalars(
-        select(facts.c.text).where(facts.c.customer == customer).order_by(facts.c.at.desc()).limit(MOST_REMEMBERED)
-    )
+    rows = await connection.scalars(_ABOUT, {"customer": customer})
     return list(reversed(rows.all()))

@@ -7,6 +7,7 @@ the late worker's finish is refused. Within a lane only the first unfinished row
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -15,7 +16,9 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Row,
+    Select,
     Table,
+    Update,
     and_,
     bindparam,
     exists,
@@ -119,9 +122,31 @@ class Claim:
         return [Lease(self._table, row.id, row.lease_token, row.attempts, row, bool(row.followed)) for row in rows]
 
 
-def _mine(lease: Lease) -> ColumnElement[bool]:
-    table = lease.table
-    return and_(table.c.id == lease.id, table.c.lease_token == lease.token, table.c.state == WAITING)
+@cache
+def _mine(table: Table) -> ColumnElement[bool]:
+    """Whether a row is the one that `_by(lease)` names, and still held."""
+    token = table.c.lease_token == bindparam("of_token")
+    return and_(table.c.id == bindparam("of_id"), token, table.c.state == WAITING)
+
+
+def _by(lease: Lease) -> dict[str, object]:
+    return {"of_id": lease.id, "of_token": lease.token}
+
+
+# Built once for each table: making a statement costs more than SQLite takes to run it.
+@cache
+def _writing(table: Table) -> Update:
+    return update(table).where(_mine(table))
+
+
+@cache
+def _giving_back(table: Table) -> Update:
+    return _writing(table).values(lease_until=None, retries=table.c.retries + 1)
+
+
+@cache
+def _holding(table: Table) -> Select[tuple[str]]:
+    return select(table.c.id).where(_mine(table)).with_for_update()
 
 
 def _lost(lease: Lease) -> Superseded:
@@ -129,14 +154,18 @@ def _lost(lease: Lease) -> Superseded:
 
 
 async def _write(connection: AsyncConnection, lease: Lease, values: dict[str, object]) -> None:
-    done = await connection.execute(update(lease.table).where(_mine(lease)).values(**values))
+    await _do(connection, lease, _writing(lease.table), values)
+
+
+async def _do(connection: AsyncConnection, lease: Lease, statement: Update, values: dict[str, object]) -> None:
+    done = await connection.execute(statement, {**_by(lease), **values})
     if done.rowcount != 1:
         raise _lost(lease)
 
 
 async def hold(connection: AsyncConnection, lease: Lease) -> None:
     """Make sure of the lease until the transaction ends. Raises `Superseded` if it is lost."""
-    if await connection.scalar(select(lease.table.c.id).where(_mine(lease)).with_for_update()) is None:
+    if await connection.scalar(_holding(lease.table), _by(lease)) is None:
         raise _lost(lease)
 
 
@@ -157,8 +186,7 @@ async def finish(connection: AsyncConnection, lease: Lease, state: str, now: flo
 
 async def retry(connection: AsyncConnection, lease: Lease, at: float, error: str) -> None:
     """Give the row back, to be claimed again from `at` on. Raises `Superseded` if the lease is lost."""
-    retries = lease.table.c.retries + 1
-    await _write(connection, lease, {"available_at": at, "lease_until": None, "error": error, "retries": retries})
+    await _do(connection, lease, _giving_back(lease.table), {"available_at": at, "error": error})
 
 
 async def forget_all(connection: AsyncConnection, tables: Sequence[Table]) -> None:

@@ -5,7 +5,7 @@ Used by `core.store.writer` alone.
 
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.delivery import DeliveryState, PartKind
@@ -20,6 +20,9 @@ from core.store.schema import cases, deliveries, messages
 from core.thread import Thread
 
 STREAM = PartKind.STREAM.value
+_OPEN_STREAM = update(deliveries).where(
+    deliveries.c.key == bindparam("of_key"), deliveries.c.kind == STREAM, deliveries.c.state == WAITING
+)
 _ALREADY_THERE = "Everything of this message has arrived or is on its way."
 _NOT_UNKNOWN = "Nothing of this message is of unknown fate."
 
@@ -29,11 +32,8 @@ async def close_stream(connection: AsyncConnection, run: RunId, now: float) -> N
 
     A piece on its way keeps its lease: the end waits for it, and so do those who take over.
     """
-    await connection.execute(
-        update(deliveries)
-        .where(deliveries.c.key == stream_key(run), deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
-        .values(kind=PartKind.CUT_OFF.value, fenced=False, available_at=now)
-    )
+    cut = {"kind": PartKind.CUT_OFF.value, "fenced": False, "available_at": now}
+    await connection.execute(_OPEN_STREAM, {"of_key": stream_key(run), **cut})
 
 
 async def cut_off(connection: AsyncConnection, part: Row[Any], now: float) -> None:
@@ -74,20 +74,18 @@ class Outbox:
         self, key: str, kind: PartKind, *, fenced: bool = False, lane: str = "", **columns: object
     ) -> None:
         """Queue a part behind the others of its lane (the thread's, unless named); `fenced` ones belong to the bot."""
-        await self._connection.execute(
-            insert(deliveries).values(
-                id=new_id("d"),
-                lane=lane or self._thread.id,
-                key=key,
-                kind=kind.value,
-                thread_id=self._thread.id,
-                epoch=self._thread.epoch,
-                fenced=fenced,
-                available_at=self._now,
-                created_at=self._now,
-                **columns,
-            )
-        )
+        row = {
+            "id": new_id("d"),
+            "lane": lane or self._thread.id,
+            "key": key,
+            "kind": kind.value,
+            "thread_id": self._thread.id,
+            "epoch": self._thread.epoch,
+            "fenced": fenced,
+            "available_at": self._now,
+            "created_at": self._now,
+        }
+        await self._connection.execute(insert(deliveries), {**row, **columns})
 
     async def _parts(self, message: MessageId, states: frozenset[DeliveryState]) -> list[tuple[str, str | None]]:
         """Return the key and the file of each part of an operator's message whose last attempt is in `states`."""
@@ -174,17 +172,14 @@ class Outbox:
 
     async def whole_stream(self, run: RunId, message: MessageId) -> bool:
         """Have the open stream of `run` end with the whole message, a part like any other; False if there is none."""
-        ended = await self._connection.execute(
-            update(deliveries)
-            .where(deliveries.c.key == stream_key(run), deliveries.c.kind == STREAM, deliveries.c.state == WAITING)
-            .values(
-                kind=PartKind.TEXT.value,
-                message_id=message,
-                epoch=self._thread.epoch,
-                available_at=self._now,
-                lease_until=None,
-            )
-        )
+        text = {
+            "kind": PartKind.TEXT.value,
+            "message_id": message,
+            "epoch": self._thread.epoch,
+            "available_at": self._now,
+            "lease_until": None,
+        }
+        ended = await self._connection.execute(_OPEN_STREAM, {"of_key": stream_key(run), **text})
         return ended.rowcount == 1
 
     async def mirror(self, case: CaseId, message: MessageId, *, written_on: str = "") -> None:

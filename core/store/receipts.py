@@ -286,23 +286,25 @@ class Receipts:
             return await _claim(connection, now, limit)
 
     async def decide(self, lease: Lease, now: float) -> Decision | None:
-        """Decide the receipt and finish it: one commit. Returns None for a refused action."""
-        event = load_event(lease.row.event)
+        """Decide the receipt and finish it: one commit. Returns None for a refused action, of which nothing is left."""
+        try:
+            return await self._decide(lease, now)
+        except Refused as refused:
+            async with self._database.writing("receipts.refuse") as connection:
+                await leases.finish(connection, lease, REFUSED, now, result=str(refused))
+            return None
+
+    async def _decide(self, lease: Lease, now: float) -> Decision:
         async with self._database.writing("receipts.decide") as connection:
             await leases.hold(connection, lease)
-            try:
-                async with connection.begin_nested():  # a refusal takes back whatever was written before it
-                    decision = await threads.advance(
-                        connection,
-                        ThreadId(lease.row.lane),
-                        event,
-                        Moment(now, self._policy),
-                        message=MessageId(lease.row.message_id),
-                        quiet=self._quiet,
-                    )
-            except Refused as refused:
-                await leases.finish(connection, lease, REFUSED, now, result=str(refused))
-                return None
+            decision = await threads.advance(
+                connection,
+                ThreadId(lease.row.lane),
+                load_event(lease.row.event),
+                Moment(now, self._policy),
+                message=MessageId(lease.row.message_id),
+                quiet=self._quiet,
+            )
             state = IGNORED if decision.ignored else DONE
             await leases.finish(connection, lease, state, now, result=decision.ignored or decision.told)
             return decision

@@ -26,6 +26,9 @@ _FIND = select(threads).where(
     threads.c.conversation == bindparam("of_conversation"),
 )
 _FIND_ID = _FIND.with_only_columns(threads.c.id)
+_LOAD = select(threads).where(threads.c.id == bindparam("of_id"))
+_LOCK = _LOAD.with_for_update()
+_WRITE = update(threads).where(threads.c.id == bindparam("of_id"))
 
 
 async def find(connection: AsyncConnection, key: ThreadKey) -> ThreadId | None:
@@ -124,8 +127,7 @@ def _resolved(row: Row[Any]) -> Resolved | None:
 
 async def load(connection: AsyncConnection, thread: ThreadId, *, lock: bool = False) -> Thread:
     """Return the thread; `lock` holds its row until the transaction ends. Raises LookupError if there is none."""
-    query = select(threads).where(threads.c.id == thread)
-    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (await connection.execute(_LOCK if lock else _LOAD, {"of_id": thread})).one_or_none()
     if row is None:
         raise LookupError(f"no thread {thread}")
     return to_thread(row)
@@ -154,7 +156,7 @@ async def advance(
     for effect in decision.effects:
         await writer.write(effect)
     if after != before:
-        await connection.execute(update(threads).where(threads.c.id == thread).values(**_state(after, moment.at)))
+        await connection.execute(_WRITE, {"of_id": thread, **_state(after, moment.at)})
     if after.case and after.owner != before.owner:
         free = moment.at if after.owner.kind is OwnerKind.DESK else None
         await connection.execute(update(cases).where(cases.c.id == after.case).values(unclaimed_since=free))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadId
@@ -14,6 +14,16 @@ from core.store.schema import extractions, files, messages, ratings
 FILES = select(files, extractions.c.outcome, extractions.c.note).outerjoin(extractions, extractions.c.id == files.c.id)
 """The query for files as `to_file` takes them."""
 
+# Built once: making a statement costs more than SQLite takes to run it.
+_OF_MESSAGES = FILES.where(files.c.message_id.in_(bindparam("messages", expanding=True))).order_by(files.c.at)
+_RATED = select(ratings).where(ratings.c.subject.in_(bindparam("subjects", expanding=True)))
+_OF_THREAD = (
+    select(messages)
+    .where(messages.c.thread_id == bindparam("thread"), messages.c.seq > bindparam("after"))
+    .order_by(messages.c.seq)
+)
+_CHANGED = _OF_THREAD.where(messages.c.changed_at > bindparam("since"))
+
 
 async def read_messages(
     connection: AsyncConnection, thread: ThreadId, *, after: int = 0, changed_since: float | None = None
@@ -22,10 +32,10 @@ async def read_messages(
 
     `changed_since` keeps only those edited, withdrawn or rated later than that.
     """
-    query = select(messages).where(messages.c.thread_id == thread, messages.c.seq > after).order_by(messages.c.seq)
+    query, values = _OF_THREAD, {"thread": thread, "after": after}
     if changed_since is not None:
-        query = query.where(messages.c.changed_at > changed_since)
-    return await whole(connection, (await connection.execute(query)).all())
+        query, values = _CHANGED, {**values, "since": changed_since}
+    return await whole(connection, (await connection.execute(query, values)).all())
 
 
 async def whole(connection: AsyncConnection, rows: Any) -> list[Message]:
@@ -34,10 +44,10 @@ async def whole(connection: AsyncConnection, rows: Any) -> list[Message]:
     if not ids:
         return []
     sent: dict[str, list[File]] = defaultdict(list)
-    for row in await connection.execute(FILES.where(files.c.message_id.in_(ids)).order_by(files.c.at)):
+    for row in await connection.execute(_OF_MESSAGES, {"messages": ids}):
         sent[row.message_id].append(to_file(row))
-    rated = {*ids, *(row.survey for row in rows if row.survey)}
-    found = await connection.execute(select(ratings).where(ratings.c.subject.in_(rated)))
+    rated = [*ids, *(row.survey for row in rows if row.survey)]
+    found = await connection.execute(_RATED, {"subjects": rated})
     thought = {row.subject: Rating(row.score, row.reason) for row in found}
     return [
         _to_message(row, () if row.withdrawn else tuple(sent[row.id]), thought.get(row.survey or row.id))

@@ -97,22 +97,21 @@ class Writer:
         self._seq += 1
         id_ = self._message or MessageId(new_id("m"))
         self._message = None
-        await self._connection.execute(
-            insert(messages).values(
-                id=id_,
-                thread_id=self._thread.id,
-                seq=self._seq,
-                author=post.author.value,
-                name=post.name,
-                text=post.text,
-                citations=dump_citations(post.citations),
-                at=self._now,
-                operator=post.operator,
-                survey=post.survey,
-                full=post.full if post.full != post.text else "",
-                presence=post.presence,
-            )
-        )
+        row = {
+            "id": id_,
+            "thread_id": self._thread.id,
+            "seq": self._seq,
+            "author": post.author.value,
+            "name": post.name,
+            "text": post.text,
+            "citations": dump_citations(post.citations),
+            "at": self._now,
+            "operator": post.operator,
+            "survey": post.survey,
+            "full": post.full if post.full != post.text else "",
+            "presence": post.presence,
+        }
+        await self._connection.execute(insert(messages), row)
         if post.files:
             await self._connection.execute(
                 update(files)
@@ -168,11 +167,8 @@ class Writer:
             lane, case = f"draft:{effect.case}", effect.case
             what = {"lane": lane, "seen_up_to": self._thread.last_seq, "available_at": self._now}
             what |= {"kind": "draft", "case_id": case, "hint": effect.hint}
-        await self._connection.execute(
-            insert(runs).values(
-                id=effect.run, thread_id=self._thread.id, epoch=self._thread.epoch, created_at=self._now, **what
-            )
-        )
+        whose = {"thread_id": self._thread.id, "epoch": self._thread.epoch, "created_at": self._now}
+        await self._connection.execute(insert(runs), {"id": effect.run, **whose, **what})
 
     async def _supersede_run(self, effect: SupersedeRun) -> None:
         await self._connection.execute(

@@ -57,6 +57,7 @@ ELSEWHERE = {
     "credentials.revoke_operator": "an owner's command",
     "credentials.link": "an owner's command",
     "receipts.drop_raw": "housekeeping",
+    "receipts.refuse": "a refused action, which leaves nothing but its refusal: judged again",
     "receipts.retry": "only after a failure, which a kill is not",
     "receipts.give_up": "only after a failure, which a kill is not",
     "runs.heartbeat": "only in runs of more than ten seconds",
