@@ -31,6 +31,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bootstrap import Threadline, build
 from bot.home import Home
+from bot.serve import settle
 from bot.telemetry import configure_logging
 from channels.slack.names import Place
 from core.messages import Author
@@ -217,7 +218,7 @@ async def threadline(slack: Slack, folder: Path) -> AsyncIterator[Threadline]:
     )
     made = build(settings, Home(folder))
     async with serving(made):
-        await made.readiness.assistant()
+        await settle(made)
         yield made
 
 

@@ -30,6 +30,7 @@ from botbuilder.integration.aiohttp import CloudAdapter, ConfigurationBotFramewo
 from bot.bootstrap import Threadline, build
 from bot.home import Home
 from bot.http import Handler, listen
+from bot.serve import settle
 from bot.telemetry import configure_logging
 from channels.teams.names import key
 from core.messages import Author
@@ -196,7 +197,7 @@ async def threadline(teams: Teams, folder: Path) -> AsyncIterator[tuple[Threadli
     settings = plain_settings(folder, **{**teams.settings, "teams_seconds_apart": 0.0})
     made = build(settings, Home(folder))
     async with serving(made) as client:
-        await made.readiness.assistant()
+        await settle(made)
         yield made, f"{client.url}/api/messages"
 
 
