@@ -230,7 +230,8 @@ class DeskContract(_DeskContract):
 
         assert await until(all_there)
 
-    async def test_the_customer_is_told_once(self, kim: Customer, case: CaseId) -> None:
+    async def test_the_customer_is_told_once(self, kit: DeskKit, kim: Customer, case: CaseId) -> None:
+        await quiet(kit.store)
         assert kim.reads(Author.SYSTEM) == [wording.text(Line.HANDED_OFF_ASKED)]
 
     async def test_a_reply_is_suggested_with_its_sources(self, ada: OperatorHand, case: CaseId) -> None:
