@@ -1,7 +1,8 @@
-"""Microsoft Teams at the command line: `teams-package` builds the app that Teams takes, with the owner's ids.
+"""Microsoft Teams at the command line.
 
-And what `threadline replay --channel teams` reads: captured activities, as Teams posts them, one to a file, a list of
-them, or one to a line.
+`teams-package` builds the app that Teams takes, with the owner's ids. `teams-desk` prints the line with a one-time code
+that makes a channel the desk. And what `threadline replay --channel teams` reads: captured activities, as Teams posts
+them, one to a file, a list of them, or one to a line.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from uuid import UUID
 
 from bot.replay import Outcome, Payload, Reader, bodies, rejected
 from bot.settings import Settings
-from bot.terminal import Commands, add, err, open_parts
+from bot.terminal import Commands, add, err, open_parts, open_store, out
+from channels.teams.names import CHANNEL
 from core.errors import PermanentError, SetupError, TemporaryError
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _NO_ADDRESS = "https://example.com"
 
 
 def add_teams(commands: Commands) -> None:
-    """Add `teams-package`."""
+    """Add `teams-package` and `teams-desk`."""
     command = add(
         commands,
         "teams-package",
@@ -39,6 +41,13 @@ def add_teams(commands: Commands) -> None:
         "threadline teams-package threadline.zip",
     )
     command.add_argument("file", type=Path, nargs="?", default=Path("threadline-teams.zip"), help="the zip to write")
+    add(
+        commands,
+        "teams-desk",
+        _choose_desk,
+        "print the line that makes a Teams channel the desk",
+        "threadline teams-desk",
+    )
 
 
 async def _package(settings: Settings, options: argparse.Namespace) -> int:
@@ -54,6 +63,22 @@ async def _package(settings: Settings, options: argparse.Namespace) -> int:
     err.print(
         f"{options.file} is written. Upload it: Teams, Apps, Manage your apps, Upload an app "
         "(or for everybody: the Teams admin center, Manage apps).",
+        markup=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+async def _choose_desk(settings: Settings, _options: argparse.Namespace) -> int:
+    if CHANNEL not in {settings.desk, settings.second_desk}:
+        raise SetupError("Set DESK=teams, and start Threadline with it: then a channel can be made the desk.")
+    async with AsyncExitStack() as stack:
+        store, now = await open_store(settings, stack)
+        code = await store.desks.offer(CHANNEL, now)
+    out.print(f"@Threadline desk {code[:4]}-{code[4:]}", markup=False, soft_wrap=True)
+    err.print(
+        "Write this in the channel that is to be the desk, within fifteen minutes: type @, choose the app, then the "
+        "rest. It works once; a new line ends this one.",
         markup=False,
         soft_wrap=True,
     )

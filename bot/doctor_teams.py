@@ -4,17 +4,22 @@ Called by `bot.doctor`. Nothing is sent, and all of it takes seconds at most, wh
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+from bot.bootstrap import open_database
 from bot.check import Check
+from bot.home import Home
 from bot.settings import Settings
 from bot.teams import make_api, make_keys, make_token, service_of
 from channels.teams.api import Api, Session
+from channels.teams.desk.chosen import NEXT_STEP
 from channels.teams.door import PATH
-from channels.teams.names import channel_of
+from channels.teams.names import CHANNEL, channel_of
 from channels.teams.parse import Place, Scope
 from core.errors import TemporaryError, ThreadlineError
+from core.store.desks import Desks
+from core.store.migrations import current, newest
 
 _SECONDS = 15.0
 _REGISTRATION = (
@@ -27,6 +32,9 @@ async def examine_teams(settings: Settings, *, seconds: float = _SECONDS) -> Asy
     """Yield one check for each thing that Teams needs, all of them within `seconds`."""
     if settings.teams_dev:
         yield Check("teams", "ok", "TEAMS_DEV: nothing is checked; for the Playground on this machine")
+        async for name, desk in _desks(settings):
+            if desk is None:
+                yield _unchosen(name)
         return
     session, until = Session(), asyncio.get_running_loop().time() + seconds
     api = make_api(settings)
@@ -34,8 +42,8 @@ async def examine_teams(settings: Settings, *, seconds: float = _SECONDS) -> Asy
         yield await _sign_in(settings, session, until)
         yield await _keys(settings, session, until)
         yield _door(settings)
-        for name, desk in _desks(settings):
-            yield await _desk(settings, api, name, desk, until)
+        async for name, desk in _desks(settings):
+            yield await _desk(settings, api, name, desk, until) if desk is not None else _unchosen(name)
     finally:
         await session.close()
         await api.close()
@@ -73,11 +81,29 @@ def _door(settings: Settings) -> Check:
     return Check("teams door", "ok", f"Teams posts to {settings.public_url.rstrip('/')}{PATH}", told)
 
 
-def _desks(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield the desks in Teams, each with the name of its check."""
+async def _desks(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
+    """Yield the names of the checks of desks in Teams, each with the desk's conversation; None if none is chosen."""
     for name, desk in (("teams desk", settings.desk), ("teams second desk", settings.second_desk)):
-        if desk.startswith("teams:"):
-            yield name, desk.removeprefix("teams:")
+        if desk == CHANNEL:
+            yield name, await _chosen(settings)
+        elif desk.startswith(f"{CHANNEL}:"):
+            yield name, desk.removeprefix(f"{CHANNEL}:")
+
+
+async def _chosen(settings: Settings) -> str | None:
+    """Return what the database says; what is wrong with that itself is told by another check."""
+    database = open_database(settings, Home(settings.threadline_home))
+    try:
+        place = await Desks(database).place(CHANNEL) if await current(database) == newest() else None
+    except ThreadlineError:
+        return None
+    finally:
+        await database.close()
+    return place.name if place else None
+
+
+def _unchosen(name: str) -> Check:
+    return Check(name, "broken", "no channel has been chosen as the desk yet", NEXT_STEP)
 
 
 async def _desk(settings: Settings, api: Api, name: str, desk: str, until: float) -> Check:

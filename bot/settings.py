@@ -135,8 +135,8 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
     @field_validator("desk", "second_desk")
     @classmethod
     def _known_desk(cls, value: str) -> str:
-        if value and value != "web" and ":" not in value:
-            raise ValueError("use web, slack:CHANNEL_ID, teams:CONVERSATION or email:ADDRESS")
+        if value and value not in {"web", "teams"} and ":" not in value:
+            raise ValueError("use web, slack:CHANNEL_ID, teams, teams:CONVERSATION or email:ADDRESS")
         return value
 
     @field_validator("widget_origins")

@@ -49,3 +49,8 @@ class TeamsSettings(BaseSettings):
         if self.teams_app_password and not self.teams_app_id:
             raise ValueError("TEAMS_APP_PASSWORD needs TEAMS_APP_ID")
         return self
+
+    @property
+    def teams_own_tenant(self) -> str:
+        """The organisation that the app belongs to: the first that is served, '' if none is named."""
+        return next(iter(self.teams_tenants), "")

@@ -8,11 +8,15 @@ from aiohttp import web
 
 from bot.platforms import Parts
 from bot.settings import Settings
+from channels.base import Desk
 from channels.teams.adapter import Adapter
 from channels.teams.api import Api, Session
 from channels.teams.channel import TeamsChannel
 from channels.teams.desk.channel import TeamsDesk
+from channels.teams.desk.chosen import ChosenDesk
+from channels.teams.desk.operators import Operators
 from channels.teams.door import TeamsDoor
+from channels.teams.names import CHANNEL
 from channels.teams.tokens import AppToken, Keys, ServiceAddresses, Verifier
 from core.errors import SetupError
 
@@ -20,19 +24,23 @@ SERVICE = "https://smba.trafficmanager.net/teams/"
 """Where Teams is spoken to before a conversation has named its own address (msteams-docs, proactive messages)."""
 
 
-@dataclass(frozen=True, slots=True)
+_NO_DESK = "no channel is the desk yet: threadline teams-desk"
+
+
+@dataclass(slots=True)
 class Teams:
     """Microsoft Teams, wired."""
 
     api: Api
     channel: TeamsChannel
-    desks: Mapping[str, TeamsDesk]
+    desks: Mapping[str, Desk]
     door: TeamsDoor
+    lacks: str = ""
 
     @property
     def line(self) -> str:
         """What the start prints of it."""
-        return f"Teams       {self.door.path}"
+        return f"Teams       {self.door.path}{f'  ({self.lacks})' if self.lacks else ''}"
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Return where Teams posts to."""
@@ -41,6 +49,8 @@ class Teams:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Take activities in while this is open: they come by the HTTP server."""
+        chosen = self.door.chosen
+        self.lacks = _NO_DESK if chosen and await chosen.place() is None else ""
         try:
             yield
         finally:
@@ -58,14 +68,17 @@ def make_teams(parts: Parts) -> Teams:
         raise SetupError("TEAMS_DEV=1 checks nobody: it works on this machine alone. Leave HTTP_HOST at 127.0.0.1.")
     api = make_api(settings)
     door = TeamsDoor(api, parts.store, parts.files, parts.inbox, parts.clock, tenants=settings.teams_tenants)
-    desks = {
-        name: _desk(name, parts, api) for name in (settings.desk, settings.second_desk) if name.startswith("teams:")
+    named = dict.fromkeys((settings.desk, settings.second_desk))
+    door.desks = {
+        place: _desk(place, parts, api)
+        for place in (name.removeprefix(f"{CHANNEL}:") for name in named if name.startswith(f"{CHANNEL}:"))
     }
-    door.desks = {name.removeprefix("teams:"): desk for name, desk in desks.items()}
-    own = next(iter(settings.teams_tenants), "")
-    return Teams(
-        api, TeamsChannel(api, parts.clock, own=own, stream_apart=settings.teams_seconds_apart * 4), desks, door
+    door.chosen = _chosen(parts, api) if CHANNEL in named else None
+    desks: list[TeamsDesk | ChosenDesk] = [*door.desks.values(), *([door.chosen] if door.chosen else [])]
+    channel = TeamsChannel(
+        api, parts.clock, own=settings.teams_own_tenant, stream_apart=settings.teams_seconds_apart * 4
     )
+    return Teams(api, channel, {desk.name: desk for desk in desks}, door)
 
 
 def make_api(settings: Settings) -> Api:
@@ -85,8 +98,7 @@ def make_api(settings: Settings) -> Api:
 def make_token(settings: Settings, session: Session) -> AppToken:
     """Return the app's own token; with TEAMS_DEV there is none."""
     password = "" if settings.teams_dev else settings.teams_app_password
-    tenant = next(iter(settings.teams_tenants), "")
-    return AppToken(settings.teams_app_id, password, tenant, session, settings.teams_login_url)
+    return AppToken(settings.teams_app_id, password, settings.teams_own_tenant, session, settings.teams_login_url)
 
 
 def make_keys(settings: Settings, session: Session) -> Keys:
@@ -105,18 +117,27 @@ def service_of(settings: Settings) -> str:
     return next(iter(settings.teams_service_urls), SERVICE)
 
 
-def _desk(name: str, parts: Parts, api: Api) -> TeamsDesk:
+def _desk(place: str, parts: Parts, api: Api, name: str = "") -> TeamsDesk:
     settings = parts.settings
     return TeamsDesk(
         parts.store,
         parts.files,
         parts.inbox,
         api,
-        name.removeprefix("teams:"),
+        place,
         service_of(settings),
         settings.teams_tenants,
         parts.clock,
         settings.policy,
+        name=name,
         bot=f"28:{settings.teams_app_id}" if settings.teams_app_id else "",
         web_desk=f"{settings.public_url.rstrip('/')}/desk" if settings.public_url else "",
+    )
+
+
+def _chosen(parts: Parts, api: Api) -> ChosenDesk:
+    """Return the desk whose place people of our own organisation choose."""
+    own = Operators(parts.store, api, parts.settings.teams_tenants[:1], parts.clock)
+    return ChosenDesk(
+        parts.store, parts.inbox, own, lambda place: _desk(place, parts, api, name=ChosenDesk.name), parts.clock
     )

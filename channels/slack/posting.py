@@ -3,18 +3,17 @@
 Called by `channel` and `streams`. What went out before something failed stands, and is told apart from what is missing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from channels.base import Sent
-from channels.patience import patiently
+from channels.parts import in_pieces
 from channels.slack import render
 from channels.slack.api import BAD_BLOCKS, Api, SaidNo
 from channels.slack.names import Place, Posted, platform_id
 from core import wording
-from core.delivery import DeliveryState
 from core.errors import PermanentError
 from core.messages import Message
 from core.thread import OwnerKind, Thread
@@ -35,32 +34,21 @@ class Posting:
         self._api = api
 
     async def post_all(self, where: Place, message: Message, posts: Sequence[render.Post], *sent: Posted) -> Sent:
-        """Post `posts`, after those that were `sent` already: nothing is repeated, and what is missing is said.
+        """Post `posts`, after those that were `sent`; one whose blocks Slack refuses goes out without them.
 
-        A post whose blocks Slack refuses goes out without them, as several if its words need that.
+        That may need several, if its words are long.
         """
-        left, done = list(posts), list(sent)
-        while left:
-            try:
-                metadata = metadata_of(message, len(done), len(done) + len(left))
-                done.append(await self._one(where, left[0], metadata, again=bool(done)))
-                left.pop(0)
-            except Exception as error:  # the edge to a platform: the first posts stand, whatever it was
-                if left[0].blocks and isinstance(error, SaidNo) and error.code in BAD_BLOCKS:
-                    log.exception("slack_blocks_refused", message=message.id)
-                    left[:1] = [render.Post(text, []) for text in render.plain(left[0])]
-                    continue
-                if not done:
-                    raise
-                log.exception("slack_message_cut", message=message.id)
-                missing = f"Only {len(done)} of its {len(done) + len(left)} posts have surely arrived: {error}"
-                return Sent(DeliveryState.PARTIAL, platform_id=platform_id(done), error=missing[:300])
-        return Sent(platform_id=platform_id(done))
 
-    async def _one(self, where: Place, post: render.Post, metadata: dict[str, Any], *, again: bool) -> Posted:
-        if again:
-            return await patiently(lambda: self._say(where, post, metadata))
-        return await self._say(where, post, metadata)
+        def otherwise(post: render.Post, error: Exception) -> list[render.Post] | None:
+            if not (post.blocks and isinstance(error, SaidNo) and error.code in BAD_BLOCKS):
+                return None
+            log.error("slack_blocks_refused", message=message.id, exc_info=error)
+            return [render.Post(text, []) for text in render.plain(post)]
+
+        def post(one: render.Post, number: int, among: int) -> Awaitable[Posted]:
+            return self._say(where, one, metadata_of(message, number, among))
+
+        return await in_pieces(posts, sent, post, otherwise, platform_id)
 
     async def _say(self, where: Place, post: render.Post, metadata: dict[str, Any]) -> Posted:
         answer = await self._api.call(

@@ -12,8 +12,7 @@ from typing import Any
 import structlog
 
 from channels.base import Content, Sent
-from channels.parts import message_of, thread_of
-from channels.patience import patiently
+from channels.parts import in_pieces, message_of, thread_of
 from channels.teams import names, render
 from channels.teams.api import Api, SaidNo
 from channels.teams.names import CHANNEL
@@ -70,35 +69,18 @@ class TeamsChannel:
     async def _send_all(
         self, where: Place, message: Message, activities: Sequence[Mapping[str, Any]], *sent: str
     ) -> Sent:
-        """Send `activities`, after those that were `sent` already: nothing is repeated, and what is missing is said.
+        """Send `activities`, after those that were `sent`; one that Teams does not take goes out as plain words."""
 
-        One that Teams does not take as it is goes out as plain words.
-        """
-        left, done = list(activities), list(sent)
-        while left:
-            try:
-                done.append(await self._one(where, left[0], again=bool(done)))
-                left.pop(0)
-            except Exception as error:  # the edge to a platform: the first ones stand, whatever it was
-                if (
-                    isinstance(error, SaidNo)
-                    and error.status in {400, 413}
-                    and "plain" not in str(left[0].get("textFormat"))
-                ):
-                    log.exception("teams_activity_refused", message=message.id)
-                    left[:1] = render.last_resort_of(dict(left[0]), message)
-                    continue
-                if not done:
-                    raise
-                log.exception("teams_message_cut", message=message.id)
-                missing = f"Only {len(done)} of its {len(done) + len(left)} parts have surely arrived: {error}"
-                return Sent(DeliveryState.PARTIAL, platform_id=names.platform_id(done), error=missing[:300])
-        return Sent(platform_id=names.platform_id(done))
+        def otherwise(activity: Mapping[str, Any], error: Exception) -> Sequence[Mapping[str, Any]] | None:
+            refused = isinstance(error, SaidNo) and error.status in {400, 413}
+            if not refused or "plain" in str(activity.get("textFormat")):
+                return None
+            log.error("teams_activity_refused", message=message.id, exc_info=error)
+            return render.last_resort_of(dict(activity), message)
 
-    async def _one(self, where: Place, activity: Mapping[str, Any], *, again: bool) -> str:
-        if again:
-            return await patiently(lambda: self._api.send(where, activity))
-        return await self._api.send(where, activity)
+        return await in_pieces(
+            activities, sent, lambda one, *_: self._api.send(where, one), otherwise, names.platform_id
+        )
 
     # Streams
 

@@ -15,10 +15,13 @@ import structlog
 from aiohttp import web
 
 from channels.later import Later
+from channels.parts import left_out
 from channels.teams import names, parse
 from channels.teams.adapter import Answer
 from channels.teams.api import Api
+from channels.teams.desk import chosen
 from channels.teams.desk.channel import TeamsDesk
+from channels.teams.desk.chosen import ChosenDesk
 from channels.teams.parse import (
     Came,
     Changed,
@@ -31,6 +34,7 @@ from channels.teams.parse import (
     Said,
     Scope,
     Silent,
+    Went,
 )
 from core import wording
 from core.errors import PermanentError, TemporaryError, ThreadlineError
@@ -44,6 +48,7 @@ from core.messages import (
     InboundMessage,
     InboundRating,
 )
+from core.store.desks import CODE_DIGITS
 from core.store.files import Files
 from core.store.inbox import Clock, Inbox
 from core.store.receipts import Receipt
@@ -58,7 +63,6 @@ JSON = dict[str, Any]
 PATH = "/api/messages"
 _WANTS_A_PERSON = "I would like to talk to a person."
 _MOST = 1024 * 1024  # bytes of one activity; Teams sends 100 kB at most
-_WHERE = "desk"  # the word by which an owner asks how a channel is called
 _UNKNOWN = Answer(501)
 _TAKEN = Answer(200)
 
@@ -72,6 +76,7 @@ class TeamsDoor:
         """`tenants`: the organisations that are served, our own first."""
         self.path = PATH
         self.desks: Mapping[str, TeamsDesk] = {}
+        self.chosen: ChosenDesk | None = None
         self._api = api
         self._store = store
         self._files = files
@@ -89,6 +94,8 @@ class TeamsDoor:
         """Say what is still to be said to operators, and break off courtesies to customers."""
         for desk in self.desks.values():
             await desk.close()
+        if self.chosen:
+            await self.chosen.close()
         await self._later.break_off()
 
     async def _posted(self, request: web.Request) -> web.Response:
@@ -132,11 +139,12 @@ class TeamsDoor:
         if isinstance(happened, Consented):  # it takes as long as the file does
             return await self._consented(happened, raw) or _TAKEN
         channel = names.channel_of(happened.place.conversation)
-        desk = self.desks.get(channel)
-        if desk and isinstance(happened, Pressed):  # whoever looks at a card asks for it: they wait for nobody
-            return await desk.on_pressed(happened, raw)
+        if isinstance(happened, Pressed) and (desk := await self._desk_in(channel)):
+            return await desk.on_pressed(happened, raw)  # whoever looks at a card asks for it: they wait for nobody
         async with self._turn(channel):
-            if desk:
+            if isinstance(happened, Said) and await self._chose_desk(happened, channel):
+                return None
+            if desk := await self._desk_in(channel):
                 await self._at_desk(desk, happened, raw)
                 return None
             answer = await self._of_customer(happened, raw)
@@ -145,6 +153,10 @@ class TeamsDoor:
     def _turn(self, channel: str) -> asyncio.Lock:
         """Return the lock that keeps what happens in one place in its order."""
         return self._turns.setdefault(channel, asyncio.Lock())
+
+    async def _desk_in(self, channel: str) -> TeamsDesk | None:
+        """Return the desk in a channel or chat, if there is one."""
+        return self.desks.get(channel) or (await self.chosen.at(channel) if self.chosen else None)
 
     async def _of_customer(self, happened: Happened, raw: JSON) -> Answer | None:
         match happened:
@@ -158,6 +170,8 @@ class TeamsDoor:
                 await self._judged(happened, raw)
             case Came():
                 await self._came(happened, raw)
+            case Went():
+                await self._went(happened)
         return None
 
     async def _at_desk(self, desk: TeamsDesk, happened: Happened, raw: JSON) -> None:
@@ -181,10 +195,8 @@ class TeamsDoor:
         thread = await self._store.find_thread(key)
         if not (said.mentioned or (thread and said.place.scope is Scope.CHANNEL)):
             return None  # a thread of a channel is ours once we are in it; what people say in a group chat is theirs
-        if thread is None and said.place.scope is not Scope.PERSONAL and said.text.strip().casefold() == _WHERE:
-            self._later.begin(self._say_where(said.place))
-            return None
-        missing = _missing(said.unfetched)
+        known = await self._store.receipts.message_of(key, said.event) if said.left_out else None
+        missing = " ".join(filter(None, (_missing(said.unfetched), left_out(said.left_out, parse.MOST_FILES))))
         text = said.text or missing
         whole = f"{said.text}\n\n{missing}".strip() if missing else said.text
         now = self._clock()
@@ -206,6 +218,9 @@ class TeamsDoor:
         )
         if (thread is None or thread.owner.kind is OwnerKind.BOT) and said.place.scope is not Scope.CHANNEL:
             self._later.begin(self._typing(said.place))
+        if said.left_out and not known:
+            words = wording.text(Line.FILES_LEFT_OUT, thread.language if thread else "en", most=str(parse.MOST_FILES))
+            self._later.begin(self._tell(said.place, words))
         return receipt
 
     def _trust(self, person: Person) -> str:
@@ -283,28 +298,60 @@ class TeamsDoor:
             rating = InboundRating(key, judged.event, judged.score, judged.reason, message=message, raw=raw)
             await self._inbox.accept(rating)
 
+    # Coming and going
+
     async def _came(self, came: Came, raw: JSON) -> None:
-        """Greet where we were added: once, however often Teams tells of it."""
-        key = self.key(came.place)
-        event = f"{came.place.conversation}:came"
+        """Greet where we were added: once, however often Teams tells of it, and again after we were removed."""
+        event = f"{came.place.conversation}:came{await self._stay(came.place)}"
+        if await self._is_new(came.place, event):
+            language = str(raw.get("locale") or "en").partition("-")[0].lower()
+            self._later.begin(self._tell(came.place, wording.text(Line.GREETING, language)))
+
+    async def _went(self, went: Went) -> None:
+        """Take note that we were removed: whoever adds us again is greeted again."""
+        stay = await self._stay(went.place)
+        if await self._store.receipts.result_of(self.key(went.place), f"{went.place.conversation}:came{stay}"):
+            await self._is_new(went.place, f"{went.place.conversation}:went{stay}")
+
+    async def _stay(self, where: Place) -> str:
+        """Return what our stay in a conversation is called: '' the first one, ':2' the one after it ended."""
+        stay, number = "", 1
+        while await self._store.receipts.result_of(self.key(where), f"{where.conversation}:went{stay}"):
+            number += 1
+            stay = f":{number}"
+        return stay
+
+    async def _is_new(self, where: Place, event: str) -> bool:
+        """Take note of something that asks for no answer of the assistant's; say whether it was not known before."""
+        key = self.key(where)
         if await self._store.receipts.result_of(key, event):
-            return
+            return False
         await self._inbox.accept(InboundIgnored(key, event, IgnoredBecause.EMPTY))
-        language = str(raw.get("locale") or "en").partition("-")[0].lower()
-        greeting = {"type": "message", "text": wording.text(Line.GREETING, language), "textFormat": "plain"}
-        self._later.begin(self._greet(came.place, greeting))
+        return True
 
-    async def _say_where(self, where: Place) -> None:
-        """Tell an owner how this channel is called, to make it the desk."""
-        line = f"DESK=teams:{parse.in_channel(where)}"
-        words = f"To make this place the desk, set this line where Threadline runs, and start it again: {line}"
-        await self._greet(where, {"type": "message", "text": words, "textFormat": "plain"})
-
-    async def _greet(self, where: Place, greeting: JSON) -> None:
+    async def _tell(self, where: Place, words: str) -> None:
+        """Say a sentence of our own: a courtesy, which may fail."""
         try:
-            await self._api.send(where, greeting)
+            await self._api.send(where, {"type": "message", "text": words, "textFormat": "plain"})
         except ThreadlineError as no:
-            log.info("teams_not_greeted", why=str(no))
+            log.info("teams_not_told", where=where.conversation, why=str(no))
+
+    # The desk's place
+
+    async def _chose_desk(self, said: Said, channel: str) -> bool:
+        """Answer somebody who wants their channel to be the desk; False if they want something else."""
+        code = chosen.asked(said.text) if said.mentioned and channel not in self.desks else None
+        in_chat = said.place.scope is Scope.PERSONAL
+        if code is None or (in_chat and not (self.chosen and len(code) == CODE_DIGITS)):
+            return False
+        if not code and await self._store.find_thread(self.key(said.place)):
+            return False  # a word in a conversation
+        if await self._store.receipts.result_of(self.key(said.place), said.event):
+            return True
+        words = await self.chosen.choose(said, code) if self.chosen else _how_to_set(channel)
+        if await self._is_new(said.place, said.event):
+            self._later.begin(self._tell(said.place, words))
+        return True
 
     # Files that customers take or decline
 
@@ -329,11 +376,14 @@ class TeamsDoor:
         return None
 
     async def _offered(self, consented: Consented) -> File | None:
-        """Return the file that it is about; None for one that was never sent in this very conversation."""
+        """Return the file that it is about; None for one that was never offered in this very conversation."""
         thread = await self._store.find_thread(self.key(consented.place))
+        delivery = DeliveryId(str(consented.about.get("delivery")))
+        file = FileId(str(consented.about.get("file")))
+        if thread is None or await self._store.deliveries.file_of(thread.id, delivery) != file:
+            return None
         try:
-            wanted = FileId(str(consented.about.get("file")))
-            return (await self._files.of_thread(thread.id, wanted))[0] if thread else None
+            return (await self._files.of_thread(thread.id, file))[0]
         except LookupError:
             return None
 
@@ -354,6 +404,12 @@ class TeamsDoor:
             await self._api.delete(consented.place, consented.card)
         except ThreadlineError as no:
             log.info("teams_card_stays", why=str(no))
+
+
+def _how_to_set(channel: str) -> str:
+    """Return what tells an owner how a channel is called, to make it the desk."""
+    line = f"DESK=teams:{channel}"
+    return f"To make this place the desk, set this line where Threadline runs, and start it again: {line}"
 
 
 def _missing(unfetched: int) -> str:

@@ -54,16 +54,20 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file as Teams names it; `origin` is what it takes to fetch it."""
+    """A file as Teams names it; `origin` is what it takes to fetch it. Teams does not say how large it is."""
 
     name: str
     type: str
     origin: dict[str, object]
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Somebody wrote `text`, as people read it. `unfetched` counts files that Teams does not give to apps here."""
+    """Somebody wrote `text`, as people read it.
+
+    `unfetched` counts files that Teams does not give to apps here, `left_out` those above `MOST_FILES`.
+    """
 
     place: Place
     person: Person
@@ -72,6 +76,7 @@ class Said:
     mentioned: bool
     files: tuple[RemoteFile, ...] = ()
     unfetched: int = 0
+    left_out: int = 0
 
     @property
     def event(self) -> str:
@@ -140,6 +145,14 @@ class Came:
     person: Person
 
 
+@dataclass(frozen=True, slots=True)
+class Went:
+    """We were removed from a conversation."""
+
+    place: Place
+    person: Person
+
+
 class Silent(StrEnum):
     """Why an activity asks nothing of us."""
 
@@ -148,7 +161,7 @@ class Silent(StrEnum):
     EMPTY = "empty"
 
 
-Happened = Said | Changed | Pressed | Judged | Consented | Came | Silent
+Happened = Said | Changed | Pressed | Judged | Consented | Came | Went | Silent
 
 
 def happened(raw: JSON) -> Happened:
@@ -166,6 +179,9 @@ def happened(raw: JSON) -> Happened:
             return _invoked(raw)
         case "conversationUpdate":
             return _came(raw)
+        case "installationUpdate" if raw.get("action") == "remove":
+            where = place(raw)
+            return Went(where, _person(raw, where))
         case _:
             return Silent.KIND
 
@@ -208,13 +224,22 @@ def _message(raw: JSON) -> Happened:
     if isinstance(value, Mapping) and not _text(raw, "text"):
         return Pressed(where, who, value, _text(raw, "replyToId"), activity(where.conversation, _required(raw, "id")))
     text, mentioned = words.read(raw)
-    files = tuple(_files(raw))[:MOST_FILES]
+    files = tuple(_files(raw))
     unfetched = words.attached(raw)
     if not (text or files or unfetched):
         text = _HELLO if mentioned else ""
         if not text:
             return Silent.EMPTY
-    return Said(where, who, _required(raw, "id"), text, mentioned or where.scope is Scope.PERSONAL, files, unfetched)
+    return Said(
+        where,
+        who,
+        _required(raw, "id"),
+        text,
+        mentioned or where.scope is Scope.PERSONAL,
+        files[:MOST_FILES],
+        unfetched,
+        max(len(files) - MOST_FILES, 0),
+    )
 
 
 def _files(raw: JSON) -> Iterator[RemoteFile]:

@@ -64,9 +64,10 @@ def activities(
 
     The first begins with the operator's name in bold. Each activity of the assistant has the label 'AI generated', and
     each the citations that its own text has as '[1]'; other sources are listed below the words. The last one has the
-    thumbs, and while `offers` what calls a person: a suggestion in a personal chat, elsewhere a sentence, because
-    suggestions are shown in personal chats only, and Teams makes two messages of a text with a card, without telling
-    their ids. A survey is a card of its own, with its five scores as buttons: suggestions go with the next message.
+    thumbs, and while `offers` what calls a person: a suggestion in a personal chat, elsewhere a sentence (it says to
+    mention the app, which hears nothing else there), because suggestions are shown in personal chats only, and Teams
+    makes two messages of a text with a card, without telling their ids. A survey is a card of its own, with its five
+    scores as buttons: suggestions go with the next message.
 
     Of more than `MOST_CHARACTERS` the beginning is shown.
     """
@@ -74,7 +75,7 @@ def activities(
         return edited(message, language=language, scope=scope)
     if message.survey:
         return _survey_card(message)
-    made = _worded(message, _foot(language) if offers and scope != "personal" else "")
+    made = _worded(message, _foot(language, Line.MENTION_FOOT) if offers and scope != "personal" else "")
     if made and scope == "personal":
         made[-1] |= _suggestions(message, labels, offers=offers)
     return made
@@ -176,8 +177,8 @@ def _name(message: Message) -> str:
     return shortened(_one_line(message.name), _LONGEST_TITLE) if message.author is Author.OPERATOR else ""
 
 
-def _foot(language: str) -> str:
-    return f"*{text.literal(wording.text(Line.MAIL_FOOT, language))}*"
+def _foot(language: str, line: Line = Line.MAIL_FOOT) -> str:
+    return f"*{text.literal(wording.text(line, language))}*"
 
 
 # Sources

@@ -32,7 +32,7 @@ def read(activity: JSON) -> tuple[str, bool]:
     marks = dict(_mentions(activity))
     mentioned = any(marks.values())
     if not text.strip():
-        text = next((as_text(page, marks) for page in _pages(activity)), "")
+        text = next((as_text(page, marks) for page in pages(activity)), "")
     elif activity.get("textFormat") == "xml":
         text = as_text(_without(marks, text))
     else:
@@ -44,7 +44,7 @@ def read(activity: JSON) -> tuple[str, bool]:
 def attached(activity: JSON) -> int:
     """Return how many files and pasted pictures a message has that Teams does not hand to apps, as in channels."""
     handed = sum(1 for one in _attachments(activity) if one.get("contentType") != "text/html")
-    named = sum(len(_ATTACHED.findall(page)) for page in _pages(activity))
+    named = sum(len(_ATTACHED.findall(page)) for page in pages(activity))
     return max(named - handed, 0)
 
 
@@ -108,11 +108,12 @@ def _attachments(activity: JSON) -> Iterator[JSON]:
     yield from (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else ()
 
 
-def _pages(activity: JSON) -> Iterator[str]:
+def pages(activity: JSON) -> Iterator[str]:
+    """Yield the HTML that a message comes with."""
     for one in _attachments(activity):
         content = one.get("content")
         if one.get("contentType") == "text/html" and isinstance(content, str):
-            yield content
+            yield content[:_LONGEST_HTML]
 
 
 def _id(holder: object) -> object:

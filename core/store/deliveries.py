@@ -280,6 +280,13 @@ class Deliveries:
             )
         return None if found is None else MessageId(found)
 
+    async def file_of(self, thread: ThreadId, delivery: DeliveryId) -> FileId | None:
+        """Return the file that `delivery` takes to the customer of `thread`, None if it is none of theirs."""
+        query = select(deliveries.c.file_id).where(deliveries.c.id == delivery, deliveries.c.thread_id == thread)
+        async with self._database.reading() as connection:
+            found = await connection.scalar(query.where(deliveries.c.kind == PartKind.FILE.value))
+        return FileId(found) if found else None
+
     async def of_messages(self, thread: ThreadId) -> dict[MessageId, list[Delivery]]:
         """Return what became of each part of each sent message of `thread`: of a part sent again, the last attempt."""
         async with self._database.reading() as connection:

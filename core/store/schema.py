@@ -264,6 +264,20 @@ credentials = Table(
     Index("ix_credentials_subject", "kind", "subject"),
 )
 
+desks = Table(
+    "desks",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("place", NAME, nullable=False, server_default=""),
+    Column("route", JSON),
+    Column("moved_at", Float),
+    Column("code", String(64), nullable=False, server_default=""),
+    Column("salt", String(32), nullable=False, server_default=""),
+    Column("code_until", Float),
+    Column("code_tries", Integer, nullable=False, server_default="0"),
+)
+"""Desks whose place is chosen where people talk, with the code by which its next one is."""
+
 facts = Table(
     "facts",
     metadata,

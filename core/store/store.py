@@ -9,6 +9,7 @@ from core.store import leases, threads
 from core.store.cases import Cases
 from core.store.credentials import Credentials
 from core.store.deliveries import Deliveries
+from core.store.desks import Desks
 from core.store.engine import Database
 from core.store.extractions import Extractions
 from core.store.figures import FiguresOf
@@ -34,6 +35,7 @@ class Store:
         self.sessions = Sessions(database)
         self.figures = FiguresOf(database)
         self.credentials = Credentials(database)
+        self.desks = Desks(database)
 
     async def thread(self, thread: ThreadId) -> Thread:
         """Return a thread by its id. Raises LookupError if there is none."""

@@ -284,19 +284,20 @@ def case_of(card: Message) -> CaseId:
 
 @asynccontextmanager
 async def office(
-    folder: Path, sample_home: Path, embedder: Embedder, *, desk: bool = False, **settings: Any
+    folder: Path, sample_home: Path, embedder: Embedder, *, desk: bool | str = False, **settings: Any
 ) -> AsyncIterator[Office]:
     """Run the program in an organisation of its own; it knows the sample knowledge base.
 
-    With `desk` a channel there is its desk, which the app hears all of: `running.desk`.
+    With `desk` a channel there is its desk, which the app hears all of: `running.desk`. A word is what is set as the
+    desk instead; then that channel is one that may be chosen.
     """
     shutil.copytree(sample_home, folder)
     clock = Clock()
     async with TeamsServer(clock=clock) as server:
         wire.tune(server)
         room = server.team("Larkfield").channel("Support desk")
-        server.hears_all = desk
-        there = {"desk": f"teams:{room.id}"} if desk else {}
+        server.hears_all = bool(desk)
+        there = {"desk": desk if isinstance(desk, str) else f"teams:{room.id}"} if desk else {}
         running = Office(folder, embedder, server, clock, **{**wire.settings(server), **there, **settings})
         running.desk = Desk(running, room)
         await running.start()

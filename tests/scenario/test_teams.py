@@ -595,7 +595,7 @@ async def test_a_mention_is_answered_where_it_stands_with_a_sentence_instead_of_
     assert "30 days" in answer.text
     assert (answer.ai, answer.feedback, answer.suggested, answer.stream) == (True, True, (), "")
     assert answer.citations
-    assert wording.text(Line.MAIL_FOOT) in talk.words[0]
+    assert wording.text(Line.MENTION_FOOT) in talk.words[0]
     assert len(talk.posts) == 1
     [asked] = await talk.stored(Author.CUSTOMER)
     assert asked.text == RETURNS, "our own name is no part of the question"
@@ -728,6 +728,40 @@ async def test_who_adds_the_app_is_greeted_once_however_often_teams_tells_of_it(
     assert (await greeted()).count(GREETING) == 1
 
 
+@pytest.mark.parametrize("scope", ["personal", "group", "channel"])
+async def test_who_adds_the_app_again_after_it_was_removed_is_greeted_again(
+    here: Office, kim: Person, scope: str
+) -> None:
+    room = room_of(here, scope, kim)
+
+    async def greetings() -> int:
+        await here.silence()
+        return len([one for one in kim.sees(room) if one.by_bot and GREETING in plain(one.text)])
+
+    for stay in (1, 2, 3):
+        for _ in range(2):
+            await here.server.again(await kim.installs(room), times=2)
+
+        async def greeted(times: int = stay) -> bool:
+            return await greetings() == times
+
+        await until(greeted, WITHIN)
+        removed = await kim.removes(room)
+        await here.server.again(removed, times=2)
+        assert removed.ok
+    assert await greetings() == 3
+
+
+async def test_an_app_that_is_upgraded_greets_nobody_again(here: Office, kim: Person) -> None:
+    assert (await kim.installs()).ok
+    for action in ("remove-upgrade", "add-upgrade"):
+        upgraded = activity_of(here, kim, "", type="installationUpdate", action=action)
+        assert (await here.server.lines.post(upgraded))[0] == 201
+    assert (await kim.installs()).ok
+    await here.silence()
+    assert len([one for one in kim.sees(kim.chat) if one.by_bot]) == 1
+
+
 async def test_the_greeting_is_in_the_language_of_who_adds_the_app(here: Office) -> None:
     eva = here.server.person(f"Eva {next(NUMBERS)}", locale="de-DE")
     assert (await eva.installs()).ok
@@ -850,6 +884,34 @@ async def test_all_files_and_pictures_of_a_message_come_in_and_files_are_fetched
     case = await here.case_of(ada, kim.member.name)
     assert len(case["messages"][0]["files"]) == 3
     assert here.server.leaks == []
+
+
+async def test_files_above_ten_are_named_to_the_customer_and_at_the_desk(
+    here: Office, kim: Person, ada: Operator
+) -> None:
+    many = [(f"{number}.txt", b"The bell is loose.") for number in range(12)]
+    talk = await here.asks(kim, "What is wrong with it?", files=many)
+    told = wording.text(Line.FILES_LEFT_OUT, most="10")
+
+    async def said() -> bool:
+        return told in talk.words
+
+    await until(said, WITHIN)
+    await here.server.again(talk.done, times=2)
+    await here.silence()
+    assert talk.words.count(told) == 1
+    [asked] = await talk.stored(Author.CUSTOMER)
+    assert (len(asked.files), asked.text) == (10, "What is wrong with it?")
+    [shown] = [one for one in (await here.case_of(ada, kim.member.name))["messages"] if one["author"] == "customer"]
+    assert "[2 more files that came with this were not kept: a message carries 10]" in shown["full"]
+
+
+async def test_ten_files_are_all_taken_and_nothing_is_said_of_more(here: Office, kim: Person) -> None:
+    talk = await here.asks(kim, "Look:", files=[(f"{number}.txt", b"The bell is loose.") for number in range(10)])
+    await talk.settled()
+    [asked] = await talk.stored(Author.CUSTOMER)
+    assert (len(asked.files), asked.full) == (10, "")
+    assert wording.text(Line.FILES_LEFT_OUT, most="10") not in talk.words
 
 
 async def test_a_file_without_words_is_a_message(here: Office, kim: Person) -> None:
@@ -1093,6 +1155,25 @@ async def test_nobody_takes_or_declines_the_file_of_another_conversation(
     assert [one for one in here.calls(eve.chat)[sent:] if one.body.get("attachments")] == []
     assert (await kim.accepts(kim.chat, offer)).ok, "and who it is for can still take it"
     assert kim.drive == dict([LABEL])
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_nobody_speaks_for_the_delivery_of_another_conversation_with_a_file_of_their_own(
+    here: Office, kim: Person, ada: Operator, takes: bool
+) -> None:
+    eve = here.server.person(f"Eve {next(NUMBERS)}")
+    kims, hers = await held(here, kim, ada), await held(here, eve, ada)
+    offer, own = await offered(here, kims[0], ada, kims[1]), await offered(here, hers[0], ada, hers[1])
+    theirs = kim.chat.messages[offer].activity["attachments"][0]["content"]["acceptContext"]
+    mine = eve.chat.messages[own].activity["attachments"][0]["content"]["acceptContext"]
+    upload = {"uploadUrl": "https://evil.example/upload", "contentUrl": "https://evil.example/x", "name": "x"}
+    for about in ({**mine, "delivery": theirs["delivery"]}, {**theirs, "delivery": mine["delivery"]}):
+        assert (await consents(here, eve, own, about, upload if takes else None)).ok
+    await here.silence()
+    assert await file_fate(here, ada, kims[1]) == ("delivered", "")
+    assert await file_fate(here, ada, hers[1]) == ("delivered", "")
+    assert (await eve.declines(eve.chat, own)).ok, "and their own they can decline"
+    assert (await file_fate(here, ada, hers[1]))[0] == "bounced"
 
 
 @pytest.mark.parametrize(

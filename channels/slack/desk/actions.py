@@ -11,8 +11,9 @@ from typing import Any
 
 import structlog
 
-from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, no_change, private_word, refused
+from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, refused
 from channels.desk.commands import command, heading
+from channels.desk.doings import Doings, NoChange
 from channels.later import Later
 from channels.slack import parse as slack_parse
 from channels.slack import words
@@ -23,19 +24,16 @@ from channels.slack.desk.posting import Poster, about
 from channels.slack.names import Posted
 from core.case import Case
 from core.desk import Operator
-from core.errors import PermanentError, TemporaryError, ThreadlineError
-from core.ids import CaseId, FileId, MessageId, OperatorId
-from core.messages import DeskAction, DeskEvent, Message
-from core.store.files import MAX_FILE, Files
-from core.store.inbox import Clock, Inbox
-from core.store.receipts import DONE, REFUSED, Receipt
-from core.store.store import Store
+from core.errors import TemporaryError, ThreadlineError
+from core.ids import CaseId, OperatorId
+from core.messages import DeskAction, DeskEvent
+from core.store.files import MAX_FILE
+from core.store.receipts import DONE, REFUSED
 
 log = structlog.get_logger()
 
 JSON = Mapping[str, Any]
 
-_TOLD = 10.0  # seconds that an action may take before its answer
 _AT_ONCE = 2.0  # seconds for the answer to a command: Slack waits for three
 _STILL_COMES = 900.0  # seconds in which Slack may still bring a line that it could not bring before
 _MOST_OTHERS = 1_000
@@ -59,28 +57,19 @@ class Actions:
     """What operators of one desk channel do."""
 
     def __init__(
-        self,
-        desk: str,
-        store: Store,
-        files: Files,
-        inbox: Inbox,
-        poster: Poster,
-        operators: Operators,
-        overview: Overview,
-        team: Callable[[], str],
-        clock: Clock,
+        self, doings: Doings, poster: Poster, operators: Operators, overview: Overview, team: Callable[[], str]
     ) -> None:
-        self._desk = desk
-        self._store = store
-        self._files = files
-        self._inbox = inbox
+        self._doings = doings
+        self._desk = doings.desk
+        self._store = doings.store
+        self._inbox = doings.inbox
+        self._clock = doings.clock
         self._poster = poster
         self._operators = operators
         self._overview = overview
         self._team = team
-        self._clock = clock
         self._others: OrderedDict[str, str] = OrderedDict()  # threads that are no case's: what their writers are told
-        self._later = Later("operator_not_answered", desk=desk)
+        self._later = Later("operator_not_answered", desk=doings.desk)
 
     async def close(self) -> None:
         """Wait for what was begun after an event was taken."""
@@ -144,37 +133,18 @@ class Actions:
         return self._others[root]
 
     async def _line(self, case: CaseId, operator: Operator, said: slack_parse.Said, event: JSON) -> None:
+        for file in said.files:
+            if file.size > MAX_FILE:
+                most = MAX_FILE // 1024 // 1024
+                self._say(said.user, TOO_LARGE.format(name=file.name, most=most), said.place.root)
+                return
         text = await self._words(said.text, event)
-        known = await self._store.receipts.message_of(lane(case), said.event)
-        try:
-            files = () if known else await self._expect(said.files)
-        except PermanentError as no:
-            self._say(said.user, str(no), said.place.root)
-            return
-        done = DeskEvent(
-            case,
-            said.event,
-            operator.id,
-            operator.name,
-            DeskAction.WRITE,
-            text,
-            files=files,
-            desk=self._desk,
-            raw=dict(event),
-        )
+        done = await self._doings.line(case, said.event, operator, text, said.files, event)
         await self._enter(done, said.user, said.place.root)
 
     async def _words(self, text: str, event: JSON) -> str:
         names = await self._operators.names(words.mentioned(text))
         return words.shown(text, event, names=names)
-
-    async def _expect(self, files: tuple[slack_parse.RemoteFile, ...]) -> tuple[FileId, ...]:
-        """Take note of a line's files, which are fetched when they go out. Raises `PermanentError` for the writer."""
-        for file in files:
-            if file.size > MAX_FILE:
-                raise PermanentError(TOO_LARGE.format(name=file.name, most=MAX_FILE // 1024 // 1024))
-        now = self._clock()
-        return tuple([(await self._files.expect(f.name, f.type, f.size, f.origin, now)).id for f in files])
 
     async def _change(self, case: CaseId, operator: Operator, changed: slack_parse.Changed, event: JSON) -> None:
         user, root = changed.user, changed.place.root
@@ -185,25 +155,12 @@ class Actions:
             self._say(user, NEVER_READ, root)
             return
         text = None if changed.text is None else await self._words(changed.text, event.get("message") or {})
-        if no := no_change(await self._said(case, message), text, operator.id):
-            self._say(user, no, root)
+        try:
+            done = await self._doings.change(case, message, changed.event, operator, text, event)
+        except NoChange as no:
+            self._say(user, str(no), root)
             return
-        done = DeskEvent(
-            case,
-            changed.event,
-            operator.id,
-            operator.name,
-            DeskAction.WITHDRAW if text is None else DeskAction.EDIT,
-            text or "",
-            message=message,
-            desk=self._desk,
-            raw=dict(event),
-        )
         await self._enter(done, user, root)
-
-    async def _said(self, case: CaseId, message: MessageId) -> Message | None:
-        said = await self._store.cases.messages(await self._store.cases.get(case))
-        return next((one for one in said if one.id == message), None)
 
     # Presses and forms
 
@@ -252,7 +209,7 @@ class Actions:
             case "note":
                 return views.note(form)
             case "correct":
-                said = await self._said(case.id, asked.message) if asked.message else None
+                said = await self._doings.said(case.id, asked.message) if asked.message else None
                 return views.correct(form, said.text if said else "")
             case _:
                 return views.assign(form, user, await self._elsewhere())
@@ -322,16 +279,7 @@ class Actions:
     # Into the inbox
 
     async def _enter(self, event: DeskEvent, user: str, root: str) -> None:
-        try:
-            receipt = await self._inbox.accept(event)
-        except LookupError:
-            self._say(user, NO_CASE, root)
-            return
-        self._later.begin(self._tell(event, receipt, user, root))
-
-    async def _tell(self, event: DeskEvent, receipt: Receipt, user: str, root: str) -> None:
-        if word := private_word(await self._inbox.told(event, receipt, _TOLD)):
-            await self._poster.whisper(user, word, root)
+        await self._doings.enter(event, lambda word: self._poster.whisper(user, word, root), self._later)
 
 
 def _team_of(event: JSON) -> str:

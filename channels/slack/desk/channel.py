@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 
 from channels.base import Sent
+from channels.desk.doings import Doings
+from channels.parts import case_of, message_of, standing
 from channels.patience import patiently, surely
 from channels.slack.api import Api
 from channels.slack.desk import lines, render, views
@@ -23,7 +25,7 @@ from channels.slack.desk.posting import Poster, about
 from channels.slack.names import CHANNEL, Posted
 from core.case import Case
 from core.delivery import Part
-from core.errors import PermanentError, ThreadlineError
+from core.errors import ThreadlineError
 from core.ids import OperatorId
 from core.messages import File, Message
 from core.policy import Policy
@@ -63,9 +65,8 @@ class SlackDesk:
         self._poster = Poster(api, channel)
         self._operators = Operators(store, api, channel, team, clock)
         self._overview = Overview(store, self._poster, self._policy, clock)
-        self._actions = Actions(
-            self.name, store, files, inbox, self._poster, self._operators, self._overview, team, clock
-        )
+        doings = Doings(self.name, store, files, inbox, clock)
+        self._actions = Actions(doings, self._poster, self._operators, self._overview, team)
 
     # Operators
 
@@ -144,7 +145,7 @@ class SlackDesk:
 
     async def post_line(self, part: Part) -> Sent:
         """Post what was said, or mark it as changed. Raises as `Channel.send`."""
-        case, message, card = await self._case(part), _message(part), self._shown(part)
+        case, message, card = await self._case(part), message_of(part), self._shown(part)
         changed = message.withdrawn or message.changed_at is not None
         if not changed and message.seq <= card.seq:
             return Sent()  # it was in the transcript
@@ -178,7 +179,7 @@ class SlackDesk:
 
     async def show_outcome(self, part: Part) -> Sent:
         """React to the operator's line, and say in the thread what is not delivered. Raises as `Channel.send`."""
-        case, message, card = await self._case(part), _message(part), self._shown(part)
+        case, message, card = await self._case(part), message_of(part), self._shown(part)
         mark = render.mark(part.fates)
         before = Told.parse(await self._store.cases.shown_outcome(message.id, self.name))
         if message.withdrawn or not mark:
@@ -209,18 +210,7 @@ class SlackDesk:
         return Sent(platform_id=str(await self._poster.post(render.digest(part.text), digest=part.id)))
 
     async def _case(self, part: Part) -> Case:
-        if part.case is None:
-            raise PermanentError("There is no case.")
-        return await self._store.cases.get(part.case)
+        return await self._store.cases.get(case_of(part))
 
     def _shown(self, part: Part) -> Card:
-        card = Card.parse(part.desk_thread, self._poster.channel)
-        if card is None:
-            raise PermanentError("The case has no card in this channel.")
-        return card
-
-
-def _message(part: Part) -> Message:
-    if part.message is None:
-        raise PermanentError("There is no message.")
-    return part.message
+        return standing(Card.parse(part.desk_thread, self._poster.channel))

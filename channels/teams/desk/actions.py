@@ -7,14 +7,15 @@ the id of the first.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, no_change, private_word, refused
+from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, private_word, refused
 from channels.desk.commands import Command, command, heading
+from channels.desk.doings import TOLD, Doings, NoChange, Say, tell
 from channels.later import Later
 from channels.teams.adapter import Answer
 from channels.teams.desk import parse
@@ -24,22 +25,18 @@ from channels.teams.desk.operators import Operators
 from channels.teams.desk.posting import Poster
 from channels.teams.desk.render import moved, suggestion
 from channels.teams.names import root_of, thread_in
-from channels.teams.parse import Changed, Person, Pressed, RemoteFile, Said
+from channels.teams.parse import Changed, Person, Pressed, Said
 from core.case import Case
 from core.desk import Operator
 from core.errors import ThreadlineError
-from core.ids import CaseId, FileId, MessageId
-from core.messages import DeskAction, DeskEvent, Message
-from core.store.files import Files
-from core.store.inbox import Clock, Inbox
+from core.ids import CaseId, MessageId
+from core.messages import DeskAction, DeskEvent
 from core.store.receipts import DONE, Receipt
-from core.store.store import Store
 
 log = structlog.get_logger()
 
 JSON = Mapping[str, Any]
 
-_TOLD = 10.0  # seconds that an action may take before its answer
 _AT_ONCE = 2.2  # seconds for the answer to a press: Teams' people wait, and what comes late they read as a fault
 _STILL_COMES = 60.0  # seconds in which Teams may still bring a line that it could not bring before
 _MOST_KEPT = 1_000
@@ -59,29 +56,19 @@ NO_NUMBER = "There is no case {number} here, so nothing of this was kept or sent
 class Actions:
     """What the operators of one desk do."""
 
-    def __init__(
-        self,
-        desk: str,
-        store: Store,
-        files: Files,
-        inbox: Inbox,
-        poster: Poster,
-        operators: Operators,
-        cards: Cards,
-        clock: Clock,
-    ) -> None:
-        self._desk = desk
-        self._store = store
-        self._files = files
-        self._inbox = inbox
+    def __init__(self, doings: Doings, poster: Poster, operators: Operators, cards: Cards) -> None:
+        self._doings = doings
+        self._desk = doings.desk
+        self._store = doings.store
+        self._inbox = doings.inbox
+        self._clock = doings.clock
         self._poster = poster
         self._operators = operators
         self._cards = cards
-        self._clock = clock
         self._begun: OrderedDict[str, CaseId] = OrderedDict()  # threads whose names may not be written down yet
         self._left: OrderedDict[str, CaseId] = OrderedDict()  # threads whose card is the case's no more
         self._in_chat: OrderedDict[str, CaseId] = OrderedDict()  # lines of a chat: of which case they are
-        self._later = Later("operator_not_answered", desk=desk)
+        self._later = Later("operator_not_answered", desk=doings.desk)
 
     async def close(self) -> None:
         """Wait for what was begun after an event was taken."""
@@ -153,27 +140,14 @@ class Actions:
         operator = await self._operators.find(said.person, said.place)
         if isinstance(operator, str):
             self._say(said.person, thread, operator)
-        elif said.unfetched or parse.pictures(raw) > len(said.files):
+        elif said.unfetched:
             self._say(said.person, thread, NO_FILES)
         else:
-            known = await self._store.receipts.message_of(lane(case), said.event)
-            files = () if known else await self._expect(said.files)
-            event = DeskEvent(
-                case,
-                said.event,
-                operator.id,
-                operator.name,
-                DeskAction.WRITE,
-                text,
-                files=files,
-                desk=self._desk,
-                raw=dict(raw),
-            )
-            await self._enter(event, said.person, thread)
+            event = await self._doings.line(case, said.event, operator, text, said.files, raw)
+            await self._doings.enter(event, self._whispering(said.person, thread), self._later)
 
-    async def _expect(self, files: tuple[RemoteFile, ...]) -> tuple[FileId, ...]:
-        now = self._clock()
-        return tuple([(await self._files.expect(f.name, f.type, 0, f.origin, now)).id for f in files])
+    def _whispering(self, who: Person, thread: str) -> Say:
+        return lambda word: self._poster.say(who, thread, word)
 
     async def changed(self, changed: Changed, raw: JSON) -> None:
         """Take the change of a line. Raises LookupError for one of a line that Teams may still bring."""
@@ -203,38 +177,12 @@ class Actions:
         if text is not None and not self._poster.threads:
             line = parse.addressed(text, raw)
             text = line.text if line else text
-        said = await self._message(case, message)
-        if no := no_change(said, text, operator.id):
-            self._say(changed.person, changed.place.conversation, no)
-            return
-        event = DeskEvent(
-            case,
-            changed.event,
-            operator.id,
-            operator.name,
-            DeskAction.WITHDRAW if text is None else DeskAction.EDIT,
-            text or "",
-            message=message,
-            desk=self._desk,
-            raw=dict(raw),
-        )
-        await self._enter(event, changed.person, changed.place.conversation)
-
-    async def _message(self, case: CaseId, message: MessageId) -> Message | None:
-        said = await self._store.cases.messages(await self._store.cases.get(case))
-        return next((one for one in said if one.id == message), None)
-
-    async def _enter(self, event: DeskEvent, who: Person, thread: str) -> None:
         try:
-            receipt = await self._inbox.accept(event)
-        except LookupError:
-            self._say(who, thread, NO_CASE)
+            event = await self._doings.change(case, message, changed.event, operator, text, raw)
+        except NoChange as no:
+            self._say(changed.person, changed.place.conversation, str(no))
             return
-        self._later.begin(self._tell(self._inbox.told(event, receipt, _TOLD), who, thread))
-
-    async def _tell(self, told: Coroutine[Any, Any, Receipt] | asyncio.Task[Receipt], who: Person, thread: str) -> None:
-        if word := private_word(await told):
-            await self._poster.say(who, thread, word)
+        await self._doings.enter(event, self._whispering(changed.person, changed.place.conversation), self._later)
 
     # Presses
 
@@ -313,10 +261,10 @@ class Actions:
             raw=dict(raw),
         )
         receipt = await self._inbox.accept(event)
-        deciding = asyncio.create_task(self._inbox.told(event, receipt, _TOLD))
+        deciding = asyncio.create_task(self._inbox.told(event, receipt, TOLD))
         await asyncio.wait({deciding}, timeout=_AT_ONCE)
         if not deciding.done():
-            self._later.begin(self._tell(deciding, pressed.person, pressed.place.conversation))
+            self._later.begin(tell(deciding, self._whispering(pressed.person, pressed.place.conversation)))
             return words(LATER)
         if word := private_word(deciding.result()):
             return words(word)
@@ -354,9 +302,9 @@ class Actions:
     async def _claimed(
         self, event: DeskEvent, receipt: Receipt, wanted: Command, operator: Operator, said: Said
     ) -> None:
-        told = await self._inbox.told(event, receipt, _TOLD)
+        told = await self._inbox.told(event, receipt, TOLD)
         if word := private_word(told):
-            await self._poster.say(said.person, said.place.conversation, word)
+            await self._whispering(said.person, said.place.conversation)(word)
         if told.state == DONE:
             await self._list(replace(wanted, word="search", rest=""), operator, said)
 

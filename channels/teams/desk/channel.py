@@ -14,7 +14,9 @@ from typing import Any
 import structlog
 
 from channels.base import Sent
+from channels.desk.doings import Doings
 from channels.desk.words import TROUBLE, title, worst
+from channels.parts import case_of, message_of, standing
 from channels.patience import patiently, surely
 from channels.teams.adapter import Answer
 from channels.teams.api import Api, SaidNo
@@ -25,7 +27,7 @@ from channels.teams.desk.names import Card, Line
 from channels.teams.desk.operators import Operators
 from channels.teams.desk.posting import Poster
 from channels.teams.names import CHANNEL
-from channels.teams.parse import Changed, Pressed, Said
+from channels.teams.parse import Changed, Place, Pressed, Said
 from core.case import Case
 from core.delivery import Part
 from core.errors import PermanentError, ThreadlineError
@@ -44,7 +46,7 @@ _GONE = "gone"
 
 
 class TeamsDesk:
-    """The Teams channel or group chat `conversation` as a desk named 'teams:CONVERSATION'."""
+    """The Teams channel or group chat `conversation` as a desk, named 'teams:CONVERSATION' if by no other name."""
 
     deduplicates = False
 
@@ -60,6 +62,7 @@ class TeamsDesk:
         clock: Clock,
         policy: Policy | None = None,
         *,
+        name: str = "",
         bot: str = "",
         web_desk: str = "",
     ) -> None:
@@ -67,31 +70,37 @@ class TeamsDesk:
 
         `policy` says when a case is overdue, `web_desk` is the address of the desk's page, if it has one.
         """
-        self.name = f"{CHANNEL}:{conversation}"
+        self.name = name or f"{CHANNEL}:{conversation}"
+        self.place = conversation
         self._store = store
         self._files = files
         self._web_desk = web_desk
         self._poster = Poster(api, conversation, default_service, bot, next(iter(tenants), ""))
         self._operators = Operators(store, api, tenants, clock)
         self._cards = Cards(store, self._poster, clock, policy or Policy())
-        self._actions = Actions(self.name, store, files, inbox, self._poster, self._operators, self._cards, clock)
+        doings = Doings(self.name, store, files, inbox, clock)
+        self._actions = Actions(doings, self._poster, self._operators, self._cards)
         self._looks: OrderedDict[str, str] = OrderedDict()  # what cards show since their names were written down
+
+    def learn(self, way: Place) -> None:
+        """Take note of the way to its place, as activities name it."""
+        self._poster.learn(way)
 
     # Operators
 
     async def on_said(self, said: Said, raw: Mapping[str, Any]) -> None:
         """Take what somebody wrote in the desk's place. Raises only while nothing of it is stored."""
-        self._poster.learn(said.place)
+        self.learn(said.place)
         await self._actions.said(said, raw)
 
     async def on_changed(self, changed: Changed, raw: Mapping[str, Any]) -> None:
         """Take what somebody edited, deleted or brought back there. Raises only while nothing of it is stored."""
-        self._poster.learn(changed.place)
+        self.learn(changed.place)
         await self._actions.changed(changed, raw)
 
     async def on_pressed(self, pressed: Pressed, raw: Mapping[str, Any]) -> Answer:
         """Return what a press is answered, within three seconds. Raises only while nothing of it is stored."""
-        self._poster.learn(pressed.place)
+        self.learn(pressed.place)
         return await self._actions.pressed(pressed, raw)
 
     async def close(self) -> None:
@@ -128,6 +137,14 @@ class TeamsDesk:
         await self._show_transcript(case, thread, said)
         return Card(thread, max((message.seq for message in said), default=0))
 
+    async def point_on(self, part: Part, card: str) -> None:
+        """Have the card that a case had here say that it goes on at `card`, in another place. Raises as `Api`."""
+        old = Card.parse(part.desk_thread, self._poster.channel)
+        if old is not None:
+            case = await self._case(part)
+            on = render.moved(case, self._poster.link(card.partition(" ")[0]))
+            await self._poster.update(old.line, pieces.carrying(on, title(case)))
+
     async def _seen(self, case: Case, activity: dict[str, Any]) -> str:
         """Return the thread of a card that stands there although its name was lost, brought in line; '' for none."""
         thread = self._actions.found(case.id)
@@ -158,7 +175,7 @@ class TeamsDesk:
 
     async def post_line(self, part: Part) -> Sent:
         """Post what was said, or mark it as changed. Raises as `Channel.send`."""
-        case, message, card = await self._case(part), _message(part), self._shown(part)
+        case, message, card = await self._case(part), message_of(part), self._shown(part)
         changed = message.withdrawn or message.changed_at is not None
         if not changed and message.seq <= card.seq:
             return Sent()  # it was in the transcript
@@ -212,7 +229,7 @@ class TeamsDesk:
 
         Raises as `Channel.send`.
         """
-        case, message, card = await self._case(part), _message(part), self._shown(part)
+        case, message, card = await self._case(part), message_of(part), self._shown(part)
         before = await self._store.cases.shown_outcome(message.id, self.name)
         if message.withdrawn:
             return Sent(platform_id=before)
@@ -249,18 +266,7 @@ class TeamsDesk:
         return Sent(platform_id=str(await self._poster.begin(render.digest(part.text))))
 
     async def _case(self, part: Part) -> Case:
-        if part.case is None:
-            raise PermanentError("There is no case.")
-        return await self._store.cases.get(part.case)
+        return await self._store.cases.get(case_of(part))
 
     def _shown(self, part: Part) -> Card:
-        card = Card.parse(part.desk_thread, self._poster.channel)
-        if card is None:
-            raise PermanentError("The case has no card in this channel.")
-        return card
-
-
-def _message(part: Part) -> Message:
-    if part.message is None:
-        raise PermanentError("There is no message.")
-    return part.message
+        return standing(Card.parse(part.desk_thread, self._poster.channel))

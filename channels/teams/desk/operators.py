@@ -42,6 +42,14 @@ class Operators:
         """Return the operator who is `who`, if there is one."""
         return await self._accounts.known(person(who.tenant, who.user))
 
+    async def is_member(self, who: Person, where: Place) -> bool:
+        """Whether somebody is in `where` and a full member; they become nobody by that. Raises as `Api`."""
+        try:
+            await self._name(who, where)
+        except NoOperator:
+            return False
+        return True
+
     async def _name(self, who: Person, where: Place) -> str:
         """Return what a full member is called. Raises `NoOperator`, and as `Api`."""
         try:

@@ -5,13 +5,13 @@ filled in. Whoever is in the channel can send whatever they like as if a button 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lxml import html
 
-from channels.teams.words import as_text
+from channels.teams.words import as_text, pages
 from core.ids import CaseId, MessageId, OperatorId
 from core.messages import DeskAction, Resolution
 
@@ -80,25 +80,6 @@ def _word(data: JSON, name: str) -> str:
     return found if len(found) <= _LONGEST_ID else ""
 
 
-# What stands beside the words
-
-
-_PICTURE = re.compile(r"<img\b[^<>]{0,2000}\bschema\.skype\.com/AMSImage", re.IGNORECASE)
-
-
-def pictures(raw: JSON) -> int:
-    """Return how many pictures were pasted into a message that Teams does not hand to apps."""
-    return sum(len(_PICTURE.findall(page)) for page in _pages(raw))
-
-
-def _pages(raw: JSON) -> Iterator[str]:
-    attachments = raw.get("attachments")
-    for one in attachments if isinstance(attachments, list) else ():
-        content = one.get("content") if isinstance(one, Mapping) else None
-        if isinstance(content, str) and one.get("contentType") == "text/html":
-            yield content[:100_000]
-
-
 # Chats without threads
 
 
@@ -119,7 +100,7 @@ def addressed(text: str, raw: JSON) -> Addressed | None:
     """Return a line of a chat that names a case; None for what people say to each other there."""
     if named := _NUMBERED.match(text):
         return Addressed(text[named.end() :], number=int(named[1]))
-    for page in _pages(raw):
+    for page in pages(raw):
         of, quoted = _quoted(page)
         if of:
             return Addressed(_without(quoted, text), of=of)

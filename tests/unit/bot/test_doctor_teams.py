@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from bot.bootstrap import open_database
 from bot.check import Check
 from bot.doctor import examine
 from bot.doctor_teams import examine_teams
+from bot.home import Home
+from core.store.desks import DeskPlace, Desks
+from core.store.migrations import migrate
 from tests.contract import teams as wire
 from tests.fakes.teams_server import TENANT, TeamsServer
 from tests.fakes.teams_workspace import Room
@@ -74,6 +78,26 @@ async def test_other_organisations_that_are_served_are_counted(home: Path, teams
 async def test_with_teams_dev_it_is_said_that_nothing_is_checked(home: Path) -> None:
     [check] = [check async for check in examine_teams(plain_settings(home, teams_dev=True))]
     assert (check.state, "nothing is checked" in check.found) == ("ok", True)
+
+
+async def test_until_a_channel_is_chosen_it_says_how_and_then_looks_at_that_channel(
+    home: Path, teams: TeamsServer
+) -> None:
+    desk = desk_in(teams)
+    settings = plain_settings(home, **wire.settings(teams), desk="teams")
+    fix = "Run `threadline teams-desk`, and write the line that it prints in the channel that is to be the desk."
+    unchosen = ("broken", "no channel has been chosen as the desk yet", fix)
+    for more in ({}, {"teams_dev": True}):
+        check = (await checks(home, teams, desk="teams", **more))["teams desk"]
+        assert (check.state, check.found, check.fix) == unchosen, "without a database too"
+    database = open_database(settings, Home(home))
+    await migrate(database)
+    assert (await checks(home, teams, second_desk="teams"))["teams second desk"].fix == fix
+    desks = Desks(database)
+    assert await desks.move("teams", await desks.offer("teams", 1.0), DeskPlace(desk.id, {"scope": "channel"}, 2.0))
+    await database.close()
+    check = (await checks(home, teams, desk="teams"))["teams desk"]
+    assert (check.state, check.found) == ("ok", "the app is there, with 3 people")
 
 
 # Signing in

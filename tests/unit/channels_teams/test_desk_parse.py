@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.teams.desk.names import Card, Line
-from channels.teams.desk.parse import REFRESH, SUGGESTION, Addressed, Asked, addressed, asked, pictures
+from channels.teams.desk.parse import REFRESH, SUGGESTION, Addressed, Asked, addressed, asked
 from core.ids import CaseId, MessageId, OperatorId
 from core.messages import DeskAction, Resolution
 
@@ -92,24 +92,12 @@ def test_hostile_data_raise_nothing(sent: dict[str, Any], again: bool) -> None:
     assert found is None or "\x00" not in found.text
 
 
-# Pictures
+# Chats without threads
 
 
 def page(content: str) -> dict[str, Any]:
     return {"attachments": [{"contentType": "text/html", "content": content}]}
 
-
-def test_pasted_pictures_are_counted_and_emoji_are_not() -> None:
-    shown = (
-        '<p>See <img alt="x" src="https://graph.microsoft.com/v1.0/x/$value" itemtype="http://schema.skype.com/AMSImage">'
-        '<img alt="smile" itemtype="http://schema.skype.com/Emoji" src="https://statics.teams.cdn.office.net/x.png"></p>'
-    )
-    assert pictures(page(shown)) == 1
-    assert pictures({"attachments": "none"}) == 0
-    assert pictures({"attachments": [None, {"contentType": "text/html", "content": None}]}) == 0
-
-
-# Chats without threads
 
 REPLY = (
     '<blockquote itemscope itemtype="http://schema.skype.com/Reply" itemid="1700000000123">'

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from channels.teams import parse
-from channels.teams.parse import Came, Changed, Consented, Judged, Pressed, Said, Scope, Silent
+from channels.teams.parse import Came, Changed, Consented, Judged, Pressed, Said, Scope, Silent, Went
 
 BASE: dict[str, Any] = {
     "id": "1700000000000",
@@ -69,6 +69,13 @@ def test_files_of_a_chat_are_named_with_what_it_takes_to_fetch_them() -> None:
         ("picture.png", "", True),
     ]
     assert found.unfetched == 0
+
+
+@pytest.mark.parametrize(("many", "taken", "left_out"), [(9, 9, 0), (10, 10, 0), (13, 10, 3)])
+def test_files_above_ten_are_counted(many: int, taken: int, left_out: int) -> None:
+    pasted = {"contentType": "image/png", "contentUrl": "https://smba.trafficmanager.net/amer/v3/attachments/1"}
+    found = said(text="see", attachments=[pasted] * many)
+    assert (len(found.files), found.left_out, found.unfetched) == (taken, left_out, 0)
 
 
 def test_a_file_without_words_is_said_too() -> None:
@@ -146,6 +153,12 @@ def test_a_file_is_taken_or_declined() -> None:
     assert isinstance(taken, Consented)
     assert isinstance(declined, Consented)
     assert (taken.upload, declined.upload, taken.about) == (upload, None, about)
+
+
+@pytest.mark.parametrize("action", ["add", "add-upgrade", "remove-upgrade", "", None, 5])
+def test_we_go_when_we_are_removed_and_not_when_we_are_upgraded(action: Any) -> None:
+    assert isinstance(parse.happened(an("installationUpdate", action="remove")), Went)
+    assert parse.happened(an("installationUpdate", action=action)) is Silent.KIND
 
 
 def test_we_come_when_we_are_added_and_not_when_others_are() -> None:

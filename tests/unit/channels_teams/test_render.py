@@ -122,10 +122,17 @@ def test_who_presses_that_suggestion_asks_for_a_person(language: str) -> None:
     assert wants_person(text(Line.ASK_PERSON, language))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_word_that_the_sentence_elsewhere_names_calls_a_person(language: str) -> None:
+    foot = text(Line.MENTION_FOOT, language)
+    [word] = re.findall("[“„«「](.+?)[”“»」]", foot)
+    assert wants_person(word.strip())
+
+
 @pytest.mark.parametrize("scope", ["group", "channel"])
 def test_elsewhere_a_sentence_says_how_to_call_a_person(scope: Scope) -> None:
     [one] = activities(ANSWER, language="de", scope=scope)
-    assert one["text"].endswith(f"\n\n*{text(Line.MAIL_FOOT, 'de')}*")
+    assert one["text"].endswith(f"\n\n*{text(Line.MENTION_FOOT, 'de')}*"), "it hears what mentions it, and nothing else"
     assert "suggestedActions" not in one
 
 

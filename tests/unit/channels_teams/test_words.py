@@ -76,3 +76,13 @@ def test_files_that_teams_keeps_to_itself_are_counted() -> None:
     handed = activity("see", page='<attachment id="1"></attachment>')
     handed["attachments"].append({"contentType": "application/vnd.microsoft.teams.file.download.info"})
     assert words.attached(handed) == 0
+
+
+def test_pasted_pictures_are_counted_and_emoji_are_not() -> None:
+    shown = (
+        '<p>See <img alt="x" src="https://graph.microsoft.com/v1.0/x/$value" itemtype="http://schema.skype.com/AMSImage">'
+        '<img alt="smile" itemtype="http://schema.skype.com/Emoji" src="https://statics.teams.cdn.office.net/x.png"></p>'
+    )
+    assert words.attached(activity("See", page=shown)) == 1
+    assert words.attached(activity("See", attachments="none")) == 0
+    assert words.attached(activity("See", attachments=[None, {"contentType": "text/html", "content": None}])) == 0
