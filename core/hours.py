@@ -85,6 +85,10 @@ class Hours:
         midnight, spans = self._day(at, self._shift(at))
         return any(midnight + 60 * span.start <= at < midnight + 60 * span.end for span in spans)
 
+    def midnight(self, at: float) -> float:
+        """Return when the day of `at` began, on the clocks of the zone as they are at `at`."""
+        return _midnight(at, self._shift(at))
+
     def opens_at(self, at: float) -> datetime | None:
         """Return when the desk is next open, on the clocks of its zone: `at` itself if it is open then.
 

@@ -16,6 +16,9 @@ DeliveryId = NewType("DeliveryId", str)
 CaseId = NewType("CaseId", str)
 OperatorId = NewType("OperatorId", str)
 FileId = NewType("FileId", str)
+FactId = NewType("FactId", str)
+ActionId = NewType("ActionId", str)
+ArticleId = NewType("ArticleId", str)
 
 
 @dataclass(frozen=True, slots=True)
