@@ -23,6 +23,10 @@ _BRIEF = 300  # characters: in a longer text a lone 'agent' is a line of a log
 _UNKNOWN = 2  # words outside `lead` that may stand before a framed request: a typing error or a name
 _SENTENCE = re.compile(r"[^.!?\n。！？؟।]+[.!?。！？؟।]*")
 
+_QUESTION = re.compile("[?？؟]")
+_TONES = " \n.!\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+_THUMBS = frozenset("👍👌✅")
+
 _NODS = " \n.!\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff👍👌🙏👏❤💚💙🎉😊🙂😀😃😄😁✅"
 """What a message may consist of and still be a thank-you: kind pictures, their colours, and what ends a sentence."""
 
@@ -34,6 +38,7 @@ def load() -> None:
     _vocabulary(), _requests(), _promises()
     for name in ("greeting", "thanks", "vague", "unhelpful"):
         _section(name)
+    _answer("yes"), _answer("no")
 
 
 def is_greeting(text: str) -> bool:
@@ -46,6 +51,16 @@ def is_thanks(text: str) -> bool:
     if is_unhelpful(text):  # 'no me ha ayudado' holds words of thanks
         return False
     return _whole("thanks", text) or (bool(text.strip(" \n.!")) and not text.strip(_NODS))
+
+
+def is_yes(text: str) -> bool:
+    """Whether `text` agrees and says nothing else, beside a greeting, thanks, and how a letter closes."""
+    return _plain("yes", text) or text.strip(_TONES) in _THUMBS
+
+
+def is_no(text: str) -> bool:
+    """Whether `text` says no and nothing else, as `is_yes`."""
+    return _plain("no", text)
 
 
 def is_vague(text: str) -> bool:
@@ -227,6 +242,30 @@ def _section(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     )
     # The atomic group takes the longest phrase and never goes back: linear on any input.
     return re.compile(f"(?>{pattern([*own, *chain(*beside)], {})})+"), starting(own, {})
+
+
+@cache
+def _answer(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A whole message that answers yes, or no, with nothing but manners beside it; and how a letter closes."""
+    said, greeting, manners, closing = (
+        pattern([phrase for phrases in _table()[section].values() for phrase in phrases], {})
+        for section in (name, "greeting", "manners", "closing")
+    )
+    answers = f"{greeting}*{manners}*(?:{said}{manners}*)+"
+    return re.compile(answers), re.compile(closing + r"(?:\S+ ){0,5}")
+
+
+def _plain(name: str, text: str) -> bool:
+    if len(text) > _BRIEF or _QUESTION.search(text):
+        return False
+    answers, closing = _answer(name)
+    lines = [joined(words(line)) for line in text.splitlines()]
+    for i in range(1, len(lines)):
+        if closing.match(lines[i]) and closing.fullmatch("".join(lines[i:])):
+            lines = lines[:i]
+            break
+    said = "".join(lines)
+    return said.count(" ") <= _SHORT and answers.fullmatch(said) is not None
 
 
 def _whole(name: str, text: str) -> bool:
