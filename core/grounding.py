@@ -16,7 +16,8 @@ class Passage:
     `document` is the document's id in the knowledge base (a file's stem or an address), `source`
     what a reader can open or look up (a relative path or an address), `heading` the headings above
     the passage joined by ' > ' (may be empty), `score` the fused ranking score: larger is better,
-    comparable within one search only.
+    comparable within one search only. `position` counts the document's passages from 0, `language`
+    is the ISO 639-1 code of what the document is written in, '' if unsure.
     """
 
     id: str
@@ -26,6 +27,8 @@ class Passage:
     source: str
     text: str
     score: float
+    position: int = 0
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,15 @@ class Grounding:
     `confidence`: how likely the first passages hold the answer (compare it with a floor to decide
     whether to answer). `relatedness`: how near the question is to anything the knowledge base
     speaks of (below a floor, the question is off topic).
+
+    `uncovered` is the language of the question where the embedding model does not cover it, else '': it was
+    searched by words alone.
     """
 
     passages: tuple[Passage, ...] = ()
     confidence: float = 0.0
     relatedness: float = 0.0
+    uncovered: str = ""
 
 
 class Knowledge(Protocol):

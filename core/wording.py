@@ -55,6 +55,8 @@ class Line(StrEnum):
     THANKS = "thanks"
     ASK_BACK = "ask_back"
     SORRY_UNHELPFUL = "sorry_unhelpful"
+    OTHER_LANGUAGE = "other_language"
+    WORDS_ONLY = "words_only"
     JOINED = "joined"
     LEFT = "left"
     HANDED_BACK = "handed_back"
@@ -72,18 +74,27 @@ class Line(StrEnum):
     HELPFUL = "helpful"
     UNHELPFUL = "unhelpful"
     ASK_PERSON = "ask_person"
+    CONFIRM = "confirm"
+    LEFT_ALONE = "left_alone"
+    TOO_LATE = "too_late"
+    DONE = "done"
 
 
 def text(line: Line, language: str = "en", **values: str) -> str:
     """Return `line` in `language`, or in English if we don't have that language.
 
-    `values` are what the sentence has braces for (`operator` or `when`), put in as they are: braces in
+    `values` are what the sentence has braces for (`operator`, `when`, ...), put in as they are: braces in
     a name mean nothing. One that is missing, or that the sentence has no place for, is a KeyError.
     """
     sentence = _in(_table()[line], language)
     if unknown := values.keys() - set(_PLACE.findall(sentence)):
         raise KeyError(f"the sentence {line.value!r} has no place for {sorted(unknown)}")
     return _PLACE.sub(lambda place: values[place[1]], sentence)
+
+
+def language_name(code: str, language: str) -> str:
+    """Return what the language `code` (ISO 639-1) is called in `language`; the code itself where nobody knows."""
+    return str(_locale(language).languages.get(code, code))
 
 
 def when(opening: datetime, now: datetime, language: str) -> str:

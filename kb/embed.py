@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +39,24 @@ _PACKAGED_FILES = {
 }
 """Every file the model is loaded from, by SHA-256; the weights are those of the upstream repository."""
 
+_ENGLISH_MODELS = (
+    "all-MiniLM-L",
+    "all-distilroberta-v1",
+    "all-mpnet-base-v",
+    "bge-base-en",
+    "bge-large-en",
+    "bge-small-en",
+    "e5-base-v2",
+    "e5-large-v2",
+    "e5-small-v2",
+    "gte-base",
+    "gte-large",
+    "gte-small",
+    "msmarco-",
+    "multi-qa-",
+)
+"""How the names of well-known models begin that were trained on English, by their authors' cards."""
+
 ENCODE_BATCH = 32
 """Texts per step of the model; a query waits for one such step at most while a sync is encoding."""
 
@@ -60,6 +78,12 @@ class ModelIdentity:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def languages_of(model: str | None) -> frozenset[str]:
+    """Return the languages that a model covers, as ISO 639-1 codes; empty where that is not known: all of them."""
+    name = Path(model).name if model else PACKAGED_MODEL
+    return frozenset({"en"}) if name.startswith(_ENGLISH_MODELS) and "multilingual" not in name else frozenset()
 
 
 def packaged_model() -> Path:
@@ -140,12 +164,15 @@ class Embedder:
     """One embedding model. `start()` returns at once; `ready()` waits until it is loaded or has failed.
 
     `model` is a sentence-transformers name or folder, None the packaged model; `dimensions`
-    truncates vectors for models made for it.
+    truncates vectors for models made for it. `languages` are those it covers, where `languages_of` doesn't know.
     """
 
-    def __init__(self, model: str | None = None, *, dimensions: int | None = None) -> None:
+    def __init__(
+        self, model: str | None = None, *, dimensions: int | None = None, languages: Collection[str] = ()
+    ) -> None:
         """Prepare without loading anything."""
         self._model = model or None
+        self.languages = frozenset(languages) or languages_of(self._model)
         self._dimensions = dimensions
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
         self._loading: Future[_Loaded] | None = None
@@ -163,6 +190,10 @@ class Embedder:
             return "failed: closed before it was loaded"
         error = self._loading.exception()
         return f"failed: {error}" if error else "ready"
+
+    def covers(self, language: str | None) -> bool:
+        """Return whether texts in `language` can be compared by their vectors; None and '' are an unknown one."""
+        return not language or not self.languages or language in self.languages
 
     async def ready(self) -> bool:
         """Wait for the model; False when it cannot be used (`state` says why)."""

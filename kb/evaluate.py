@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from core.grounding import Knowledge, documents_of
+from core.grounding import Knowledge, Passage, documents_of
 from kb import rank
 from kb.curve import Judged, curve
 from kb.documents import OnProgress, Progress, SourceError
@@ -64,7 +64,7 @@ class _Searched:
     ranked: tuple[str, ...]
     confidence: float
     milliseconds: float
-    first: str = ""
+    first: Passage | None = None
 
 
 def read_questions(path: Path, *, split: str | None = None, limit: int | None = None) -> list[Question]:
@@ -108,9 +108,10 @@ async def evaluate(
     """Return the contract's json for `folder`; `knowledge` must hold `folder`/kb already.
 
     Beside what the contract names there are `beside` (the same figures for what `compare` found),
-    `misses` (the questions whose document came latest), in `decisions` a `curve` (`kb.curve`), and
-    in `in_scope` an `answer_f1` where the folder knows answers. An empty question is asked like any other: it finds
-    nothing and counts as a miss. Without `decide` the shares of the decisions are left out. Raises
+    `misses` (the questions whose document came latest), in `decisions` the number of `questions` and a
+    `curve` (`kb.curve`), and in `in_scope` an `answer_f1` where the folder knows answers. An empty
+    question is asked like any other: it finds nothing and counts as a miss. Without `decide` the shares
+    of the decisions are left out. Raises
     `SourceError` when the folder holds no questions.
     """
     queries = read_questions(folder / "queries.jsonl", split=split, limit=limit)
@@ -132,6 +133,7 @@ async def evaluate(
         "beside": await _beside(queries, compare) if compare else {},
         "misses": worst_misses(queries, inside_found),
         "decisions": {
+            "questions": {"in_scope": len(queries), "out_of_scope": len(outside)},
             **decisions,
             **_auroc_by_kind(inside_found, outside, outside_found),
             "curve": curve(_judged([*queries, *outside], [*inside_found, *outside_found]), rank.floors()),
@@ -170,8 +172,7 @@ async def _search(knowledge: Knowledge, question: Question, clock: Callable[[], 
     elapsed = (clock() - started) * 1000
     count.step(question.id)
     ranked = tuple(documents_of(grounding.passages)[:RANKED_DOCUMENTS])
-    first = grounding.passages[0].text if grounding.passages else ""
-    return _Searched(ranked, grounding.confidence, elapsed, first)
+    return _Searched(ranked, grounding.confidence, elapsed, next(iter(grounding.passages), None))
 
 
 async def _decide(decide: Decide, question: Question, count: _Counter) -> Decision:
@@ -209,7 +210,10 @@ async def _beside(queries: Sequence[Question], compare: Compare) -> dict[str, di
 
 
 def worst_misses(queries: Sequence[Question], found: Sequence[_Searched]) -> list[dict[str, Any]]:
-    """Return the questions whose document came latest, worst first: `rank` is None below the tenth place."""
+    """Return the questions whose document came latest, worst first, with the passage that came first instead.
+
+    `rank` is None below the tenth place; `position` counts the passages of the document from 0.
+    """
     missed = [
         (rank_, question, one)
         for question, one in zip(queries, found, strict=True)
@@ -222,8 +226,10 @@ def worst_misses(queries: Sequence[Question], found: Sequence[_Searched]) -> lis
             "query": question.query,
             "wanted": list(question.doc_ids),
             "rank": None if rank_ == float("inf") else int(rank_),
-            "found": one.ranked[0] if one.ranked else "",
-            "passage": one.first,
+            "found": one.first.document if one.first else "",
+            "heading": one.first.heading if one.first else "",
+            "position": one.first.position if one.first else None,
+            "passage": one.first.text if one.first else "",
         }
         for rank_, question, one in missed[:_MISSES]
     ]

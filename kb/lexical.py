@@ -21,14 +21,18 @@ _COMMON = """
     who why will with you your
 """
 _STOPWORDS = frozenset(_COMMON.split())
+_DURATION = re.compile(r"\bhow (?:long|soon|quickly)\b")
 _ENDINGS = ("ing", "ed")
 _SHORTEST_STEM = 4
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words of `text` in lower case: a joined code as a whole and its parts beside it."""
+    """Return the words of `text` in lower case: a joined code as a whole and its parts beside it.
+
+    'How long' asks for a time, and is read as that word.
+    """
     found: list[str] = []
-    for word in _WORD.findall(text.lower()):
+    for word in _WORD.findall(_DURATION.sub("time", text.lower())):
         parts = _PART.findall(word)
         found += [part for part in parts if part not in _STOPWORDS]
         if len(parts) > 1:

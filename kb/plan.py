@@ -1,12 +1,12 @@
 """What a sync has to do: the files and pages of its sources compared with what is known of them.
 
-`kb.sync` calls `make_plan` in a thread, before anything is written. Files are compared by hash, pages by what
-they say: the bytes of many change with every visit.
+`kb.sync` makes a `Planner` and asks it, in a thread, for one source after the other. Files are compared by
+hash, pages by what they say: the bytes of many change with every visit.
 """
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,6 @@ from kb.tables import Known
 from kb.web import Gathered, Page
 
 _log = logging.getLogger(__name__)
-
-Sites = Mapping[str, Gathered | SourceError]
-"""What the sources that are addresses gave, or why nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Task:
 
 @dataclass(slots=True)
 class Plan:
-    """What a sync has to do; made in a thread before anything is written."""
+    """What a sync has to do."""
 
     added: list[Task] = field(default_factory=list)
     changed: list[Task] = field(default_factory=list)
@@ -48,16 +45,20 @@ class Plan:
     revalidated: dict[str, str] = field(default_factory=dict)
 
 
-def make_plan(
-    sources: Iterable[str | Path], known: Mapping[str, Known], *, sites: Sites | None = None, prune: bool = False
-) -> Plan:
-    """Compare the files of `sources`, and what `sites` gave, with what is `known`; blocks."""
-    plan = Plan()
-    read: set[str] = set()
-    seen: set[str] = set()
-    for source in dict.fromkeys(map(str, sources)):
-        site = (sites or {}).get(source)
-        root = root_of(source)
+class Planner:
+    """Makes the plan of one sync, source by source, so that the files of folders need not wait for a slow site."""
+
+    def __init__(self, known: Mapping[str, Known]) -> None:
+        """Begin with what is `known` of the documents in the index."""
+        self.plan = Plan()
+        self._known = known
+        self._read: set[str] = set()
+        self._seen: set[str] = set()
+
+    def consider(self, source: str, site: Gathered | SourceError | None = None) -> list[Task]:
+        """Compare the files of `source`, or what its `site` gave, with what is known; return what it adds; blocks."""
+        plan, root = self.plan, root_of(source)
+        before = len(plan.added), len(plan.changed)
         try:
             if isinstance(site, SourceError):
                 raise site
@@ -66,13 +67,22 @@ def make_plan(
         except SourceError as error:
             plan.failed.append(Failure(source, str(error)))
             plan.lost_roots.add(root)
-            continue
-        if root not in read:
-            read.add(root)
-            seen |= _consider_site(plan, root, site, known, seen) if site else _consider_all(plan, root, known, seen)
-    kept = plan.lost_roots if prune else {one.root for one in known.values()} - (read - plan.lost_roots)
-    plan.removed += [id_ for id_, one in known.items() if id_ not in seen and one.root not in kept]
-    return plan
+            return []
+        if root in self._read:
+            return []
+        self._read.add(root)
+        if site:
+            self._seen |= _consider_site(plan, root, site, self._known, self._seen)
+        else:
+            self._seen |= _consider_all(plan, root, self._known, self._seen)
+        return [*plan.added[before[0] :], *plan.changed[before[1] :]]
+
+    def finish(self, *, prune: bool = False) -> Plan:
+        """Add what is gone from the sources, which are all there is if `prune` says so, and return the plan."""
+        plan, roots = self.plan, {one.root for one in self._known.values()}
+        kept = plan.lost_roots if prune else roots - (self._read - plan.lost_roots)
+        plan.removed += [id_ for id_, one in self._known.items() if id_ not in self._seen and one.root not in kept]
+        return plan
 
 
 def root_of(source: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core import language
 from core.grounding import Grounding, Passage
 from core.store.engine import Database
 from kb import rank
@@ -39,7 +40,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What `doctor` and `/readyz` show. `mode` is 'vectors and words', 'words only' or 'loading'."""
+    """What `doctor` and `/readyz` show. `mode` is 'vectors and words', 'words only' or 'loading'.
+
+    `languages` are those the model covers (questions in others are searched by words), empty: all.
+    """
 
     mode: str
     model: str
@@ -48,13 +52,14 @@ class Status:
     generation: int
     documents: int
     passages: int
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The passages of the candidates of one question: rows of the snapshot, their scores, and the evidence.
 
-    `mode` names the gate that judges them: 'vectors' or 'words'.
+    `mode` names the gate that judges them: 'vectors' or 'words'. `uncovered` as in `Grounding`.
     """
 
     snapshot: Snapshot
@@ -62,6 +67,7 @@ class Found:
     scores: rank.Scores
     mode: str
     evidence: rank.Evidence
+    uncovered: str = ""
 
 
 def tidy_query(query: str) -> str:
@@ -134,8 +140,12 @@ class KnowledgeBase:
         snapshot = await self._current()
         if not snapshot.passages:
             return None
-        vector = await self.embedder.encode_query(text) if snapshot.vectors is not None else None
-        return await asyncio.to_thread(self._look, snapshot, text, vector)
+        if snapshot.vectors is None:
+            return await asyncio.to_thread(self._look, snapshot, text, None)
+        asked_in = language.detect(text)
+        vector = await self.embedder.encode_query(text) if self.embedder.covers(asked_in) else None
+        found = await asyncio.to_thread(self._look, snapshot, text, vector)
+        return replace(found, uncovered=asked_in or "") if found and vector is None else found
 
     async def rankings(self, query: str) -> dict[str, list[str]]:
         """Return the documents found by each signal alone, best first: what `eval` shows beside the sum of them."""
@@ -164,6 +174,7 @@ class KnowledgeBase:
             generation=snapshot.generation if snapshot else 0,
             documents=len(snapshot.documents) if snapshot else 0,
             passages=len(snapshot.passages) if snapshot else 0,
+            languages=tuple(sorted(self.embedder.languages)),
         )
 
     async def collection(self) -> str:
@@ -239,18 +250,20 @@ class KnowledgeBase:
 
     def _look(self, snapshot: Snapshot, text: str, vector: Vectors | None) -> Found | None:
         """Gather and score candidates; blocks for a few milliseconds, so it runs in a thread."""
-        question = Question(vector, snapshot.lexical.scores(text))
-        candidates = np.asarray(sorted(self._candidates(snapshot, vector, question.words)), dtype=np.intp)
+        question = snapshot.question(text, vector)
+        weights = rank.WORDS_ALONE if question.vector is None else rank.TOGETHER
+        candidates = np.asarray(sorted(self._candidates(snapshot, question)), dtype=np.intp)
         if not len(candidates):
             return None
         sample = snapshot.sample(np.unique(snapshot.document_of[candidates]))
         dense, words = snapshot.dense(sample.rows, question), question.words[sample.rows]
         found, usual = snapshot.signals(sample, dense, question), snapshot.usual(question)
-        scores = rank.passage_scores(dense, words, usual, sample.starts, rank.fuse(found, usual))
-        if vector is not None and snapshot.title_vectors is not None:
-            evidence = rank.vector_evidence(found, snapshot.title_vectors @ vector)
+        whole = rank.fuse(found, usual, weights)
+        scores = rank.passage_scores(dense, words, usual, sample.starts, whole, weights)
+        if question.vector is not None and snapshot.title_vectors is not None:
+            evidence = rank.vector_evidence(found, snapshot.title_vectors @ question.vector)
             return Found(snapshot, sample.rows, scores, "vectors", evidence)
-        best = int(sample.rows[int(np.argmax(words))])
+        best = int(sample.rows[int(np.argmax(scores))])
         evidence = rank.words_evidence(
             found,
             covered=snapshot.lexical.coverage(text, snapshot.searched(best)),
@@ -258,12 +271,12 @@ class KnowledgeBase:
         )
         return Found(snapshot, sample.rows, scores, "words", evidence)
 
-    def _candidates(self, snapshot: Snapshot, vector: Vectors | None, words: rank.Scores) -> set[int]:
+    def _candidates(self, snapshot: Snapshot, question: Question) -> set[int]:
         """Return the rows worth ranking: the nearest by vector and the best by words."""
-        rows = set(_largest(words, WORD_CANDIDATES).tolist())
-        if vector is None or snapshot.vectors is None:
+        rows = set(_largest(question.words, WORD_CANDIDATES).tolist())
+        if question.vector is None or snapshot.vectors is None:
             return rows
-        return rows | self._nearest(snapshot, snapshot.vectors, vector)
+        return rows | self._nearest(snapshot, snapshot.vectors, question.vector)
 
     def _nearest(self, snapshot: Snapshot, vectors: Vectors, vector: Vectors) -> set[int]:
         """Ask Chroma; when it is away, look at every vector instead."""
@@ -296,7 +309,7 @@ def _largest(words: rank.Scores, count: int) -> NDArray[np.intp]:
 
 async def _reranked(found: Found, query: str, reranker: Reranker) -> Found:
     """Return `found` with its best passages in the order of the cross-encoder; unchanged when that cannot say."""
-    chosen = _best(found, PASSAGES)
+    chosen = list(_best(found, PASSAGES))
     texts = [found.snapshot.searched(int(found.rows[at])) for at in chosen]
     second = await reranker.scores(tidy_query(query), texts)
     if second is None:
@@ -306,31 +319,49 @@ async def _reranked(found: Found, query: str, reranker: Reranker) -> Found:
     return replace(found, scores=scores)
 
 
-def _best(found: Found, count: int) -> list[int]:
-    """Return where the `count` best passages stand in `found`: two of a document at most, none shown twice."""
+def _best(found: Found, count: int) -> dict[int, range]:
+    """Return where the `count` best passages stand in `found`, best first, with the rows that each is shown with.
+
+    Two of a document at most, and none shown twice.
+    """
     snapshot, rows = found.snapshot, found.rows
-    return rank.pick(
+    spans: dict[int, range] = {}
+    shown: set[int] = set()
+
+    def accepts(at: int) -> bool:
+        row = int(rows[at])
+        if row in shown:
+            return False
+        spans[at] = snapshot.span(row, shown)
+        shown.update(spans[at])
+        return True
+
+    rank.pick(
         found.scores,
         count=count,
         document_of=lambda at: int(snapshot.document_of[rows[at]]),
-        text_of=lambda at: snapshot.shown(int(rows[at])),
+        text_of=lambda at: snapshot.passages[int(rows[at])].text,
         each=EACH_DOCUMENT,
+        accepts=accepts,
     )
+    return spans
 
 
 def _grounding(found: Found, k: int) -> Grounding:
     gate = rank.gate(found.mode)
     return Grounding(
         passages=tuple(
-            _passage(found.snapshot, int(found.rows[at]), float(found.scores[at])) for at in _best(found, k)
+            _passage(found.snapshot, int(found.rows[at]), span, float(found.scores[at]))
+            for at, span in _best(found, k).items()
         ),
         confidence=gate.confidence(found.evidence),
         relatedness=gate.relatedness(found.evidence),
+        uncovered=found.uncovered,
     )
 
 
-def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
-    passage = snapshot.passages[int(snapshot.block_of[row])]
+def _passage(snapshot: Snapshot, row: int, span: range, score: float) -> Passage:
+    passage = snapshot.passages[row]
     document = snapshot.document(row)
     return Passage(
         id=passage.id,
@@ -338,6 +369,8 @@ def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
         title=document.title,
         heading=passage.heading,
         source=document.source,
-        text=snapshot.shown(row),
+        text=snapshot.shown(span),
         score=score,
+        position=snapshot.passages[span.start].position,
+        language=document.language,
     )

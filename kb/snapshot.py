@@ -4,7 +4,7 @@
 generation, and reads no SQL. A passage costs about three kilobytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,13 +14,14 @@ from kb import rank
 from kb.embed import Vectors
 from kb.lexical import LexicalIndex
 from kb.rank import Scores, Signals
-from kb.split import embedded_text, rejoined
+from kb.split import embedded_text, is_item, rejoined
 from kb.tables import Contents, StoredDocument, StoredPassage, from_bytes
 
 Rows = NDArray[np.intp]
 
-SHOWN_WORDS = 120
-"""Passages are found by 60 words or so and shown with their neighbours, up to as many as this."""
+SHOWN_WORDS = 130
+"""Passages are found by 60 words or so and shown with their neighbours, up to as many as this: what the answerer
+quotes whole."""
 
 _REFERENCE_PASSAGES = 4_096
 """Passages of the documents whose scores tell what is usual for a question: a sample keeps large indexes fast."""
@@ -41,19 +42,22 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as it is compared: its vector (None without a model) and the BM25 score of every passage."""
+    """A question as it is compared: its vector, and the BM25 scores of every passage and of every document's title.
+
+    The vector is None where it is searched by words alone; the titles' scores count only then.
+    """
 
     vector: Vectors | None
     words: Scores
+    titles: Scores
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The passages of one collection at one generation; rows are passages in order of document.
 
-    `first[i]` is the row of the first passage of document `i`, and the last entry their number;
-    `block_of` names for each passage the first one of those it is shown with; `hubs` is how near a
-    document is to the titles of the others, in standard deviations (`kb.rank`).
+    `first[i]` is the row of the first passage of document `i`, and the last entry their number; `hubs`
+    is how near a document is to the titles of the others, in standard deviations (`kb.rank`).
     """
 
     collection: str
@@ -64,9 +68,9 @@ class Snapshot:
     vectors: Vectors | None
     title_vectors: Vectors | None
     lexical: LexicalIndex
+    lexical_titles: LexicalIndex
     row_of: dict[str, int]
     first: Rows
-    block_of: Rows
     reference: Sample
     reference_vectors: Vectors | None
     hubs: Scores
@@ -78,6 +82,11 @@ class Snapshot:
         rows = np.arange(int(sizes.sum())) + np.repeat(self.first[documents] - starts, sizes)
         return Sample(documents, rows, starts)
 
+    def question(self, text: str, vector: Vectors | None) -> Question:
+        """Return a question as it is compared; without vectors of the passages, by words alone."""
+        usable = vector if self.vectors is not None and self.title_vectors is not None else None
+        return Question(usable, self.lexical.scores(text), self.lexical_titles.scores(text))
+
     def dense(self, rows: Rows, question: Question) -> Scores:
         """Return the cosines of some passages; zeros without vectors."""
         if question.vector is None or self.vectors is None:
@@ -86,7 +95,7 @@ class Snapshot:
 
     def signals(self, sample: Sample, dense: Scores, question: Question) -> Signals:
         """Return the signals of documents, each by the best of its passages, whose cosines are `dense`."""
-        titles = np.zeros(len(sample.documents), dtype=np.float32)
+        titles = question.titles[sample.documents]
         if question.vector is not None and self.title_vectors is not None:
             titles = np.asarray(self.title_vectors[sample.documents] @ question.vector)
         return Signals(
@@ -113,11 +122,40 @@ class Snapshot:
         passage = self.passages[row]
         return embedded_text(self.document(row).title, passage.heading, passage.text)
 
-    def shown(self, row: int) -> str:
-        """Return the text of a passage as it is shown: with its neighbours under the same heading."""
-        start = int(self.block_of[row])
-        end = int(np.searchsorted(self.block_of, start, side="right"))
-        return rejoined([passage.text for passage in self.passages[start:end]])
+    def span(self, row: int, taken: Collection[int] = ()) -> range:
+        """Return the rows a passage is shown with: its neighbours under the same heading, none of those `taken`.
+
+        An answer goes on behind what was found, so those behind come first; but steps begin with the first one.
+        """
+        start, end = row, row + 1
+        words = self._words(row)
+        while is_item(self.passages[start].text) and self._joins(start - 1, row, words, taken):
+            start -= 1
+            words += self._words(start)
+        while self._joins(end, row, words, taken):
+            words += self._words(end)
+            end += 1
+        while self._joins(start - 1, row, words, taken):
+            start -= 1
+            words += self._words(start)
+        return range(start, end)
+
+    def _joins(self, other: int, row: int, words: int, taken: Collection[int]) -> bool:
+        """Whether passage `other` is shown with `row`, beside as many `words`."""
+        return (
+            0 <= other < len(self.passages)
+            and other not in taken
+            and self.document_of[other] == self.document_of[row]
+            and self.passages[other].heading == self.passages[row].heading
+            and words + self._words(other) <= SHOWN_WORDS
+        )
+
+    def _words(self, row: int) -> int:
+        return len(self.passages[row].text.split())
+
+    def shown(self, span: range) -> str:
+        """Return neighbouring passages as one text."""
+        return rejoined([self.passages[row].text for row in span])
 
 
 def make_snapshot(collection: str, contents: Contents, *, vectors: bool = True) -> Snapshot:
@@ -133,9 +171,9 @@ def make_snapshot(collection: str, contents: Contents, *, vectors: bool = True) 
         vectors=held,
         title_vectors=from_bytes([document.title_vector for document in contents.documents]) if vectors else None,
         lexical=LexicalIndex(_searched(contents)),
+        lexical_titles=LexicalIndex([document.title for document in contents.documents]),
         row_of={passage.id: row for row, passage in enumerate(contents.passages)},
         first=np.searchsorted(document_of, np.arange(len(contents.documents) + 1)).astype(np.intp),
-        block_of=_blocks(contents),
         reference=Sample(document_of[:0], document_of[:0], document_of[:0]),
         reference_vectors=None,
         hubs=np.zeros(len(contents.documents), dtype=np.float32),
@@ -151,23 +189,6 @@ def _searched(contents: Contents) -> Sequence[str]:
         embedded_text(contents.documents[document].title, passage.heading, passage.text)
         for document, passage in zip(contents.document_of, contents.passages, strict=True)
     ]
-
-
-def _blocks(contents: Contents) -> Rows:
-    """Return for each passage the first of its block: neighbours under one heading that are shown together."""
-    starts = np.zeros(len(contents.passages), dtype=np.intp)
-    words = 0
-    for row, passage in enumerate(contents.passages):
-        count = len(passage.text.split())
-        joins = (
-            row > 0
-            and contents.document_of[row] == contents.document_of[row - 1]
-            and passage.heading == contents.passages[row - 1].heading
-            and words + count <= SHOWN_WORDS
-        )
-        starts[row] = starts[row - 1] if joins else row
-        words = words + count if joins else count
-    return starts
 
 
 def _spread(rows: Rows, share: float) -> Rows:
@@ -188,8 +209,7 @@ def _hubs(snapshot: Snapshot) -> Scores:
     asked = _spread(documents, size / max(len(documents), 1))
     scores = np.empty((len(asked), len(documents)), dtype=np.float32)
     for at, title in enumerate(asked.tolist()):
-        words = snapshot.lexical.scores(snapshot.documents[title].title)
-        question = Question(snapshot.title_vectors[title], words)
+        question = snapshot.question(snapshot.documents[title].title, snapshot.title_vectors[title])
         found = snapshot.signals(everything, np.asarray(snapshot.vectors @ snapshot.title_vectors[title]), question)
         scores[at] = rank.fuse(found, found)
         scores[at, documents == title] = -np.inf

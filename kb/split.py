@@ -104,7 +104,12 @@ def _pack(units: Sequence[str]) -> list[str]:
 
 def _glue(before: str, after: str) -> str:
     """Return what stands between two units: list items keep their lines together."""
-    return "\n" if _LIST_ITEM.match(before) and _LIST_ITEM.match(after) else "\n\n"
+    return "\n" if is_item(before) and is_item(after) else "\n\n"
+
+
+def is_item(text: str) -> bool:
+    """Return whether `text` begins with an item of a list."""
+    return _LIST_ITEM.match(text) is not None
 
 
 def rejoined(texts: Sequence[str]) -> str:

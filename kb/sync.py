@@ -1,8 +1,9 @@
 """The index brought in line with its sources: new is added, changed replaced, gone removed.
 
 The command `kb sync`, the start of the server and its schedule call `sync`. `kb.plan` says what there is to
-do; documents are parsed in threads and processes ahead of the model, embedded in the embedder's thread, and
-committed batch by batch, so that a crash leaves a usable index and the next run completes it.
+do, folders first and then each site as soon as its pages are here; documents are parsed in threads and
+processes ahead of the model, embedded in the embedder's thread, and committed batch by batch, so that a
+crash leaves a usable index and the next run completes it.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from kb.convert import convert
 from kb.documents import Document, EmptySourceError, Failure, OnProgress, Progress, SourceError, SyncReport
 from kb.index import IndexUnavailableError, collection_name
 from kb.markup import Content
-from kb.plan import Plan, Sites, Task, make_plan, one_file, root_of
+from kb.plan import Plan, Planner, Task, one_file, root_of
 from kb.search import KnowledgeBase
 from kb.split import Piece, embedded_text, split
 from kb.tables import Known, StoredDocument, StoredPassage, from_bytes, to_bytes
@@ -113,6 +114,7 @@ class _Run:
         self._failed: list[Failure] = []
         self._emptied: list[str] = []
         self._left_out: set[str] = set()
+        self._written = self._to_write = 0
 
     async def go(self, sources: Sequence[str | Path], *, prune: bool) -> SyncReport:
         """Do it all and return the counts."""
@@ -123,11 +125,10 @@ class _Run:
         if not prune:
             sources = [*sources, *sorted({one.root for one in carried.values()})]
         known = await self._store.known(self.collection)
-        with contextlib.ExitStack() as scratch:
-            sites = await self._sites(sources, known, scratch)
-            plan = await asyncio.to_thread(make_plan, sources, known, sites=sites, prune=prune)
-            self._failed = plan.failed
-            await self._write([*plan.added, *plan.changed])
+        planner = Planner(known)
+        self._failed = planner.plan.failed
+        await self._read_all(planner, list(dict.fromkeys(map(str, sources))), known)
+        plan = planner.finish(prune=prune)
         if carried:
             await self._carry_over(older[0], plan.lost_roots, known)
         if plan.revalidated:
@@ -172,26 +173,47 @@ class _Run:
             failed=tuple(self._failed),
         )
 
-    async def _sites(
-        self, sources: Sequence[str | Path], known: Mapping[str, Known], scratch: contextlib.ExitStack
-    ) -> Sites:
-        """Read the sites among the sources, one after the other; their pages lie in folders until `scratch` closes."""
-        sites: dict[str, Gathered | SourceError] = {}
-        for source in dict.fromkeys(str(one) for one in sources if load.is_address(one)):
-            root = root_of(source)
-            validators = {id_: one.validator for id_, one in known.items() if one.root == root and one.validator}
+    async def _read_all(self, planner: Planner, sources: Sequence[str], known: Mapping[str, Known]) -> None:
+        """Index the folders while the first site is being fetched, and each site while the next one is."""
+        sites = [source for source in sources if load.is_address(source)]
+        with contextlib.ExitStack() as scratch:
+            fetching = self._fetch(sites[:1], known, scratch)
             try:
-                into = scratch.enter_context(tempfile.TemporaryDirectory(prefix="threadline-site-"))
-                sites[source] = await self._web.gather(source, validators, Path(into), self._progress)
-            except SourceError as error:
-                sites[source] = error
-            except OSError as error:
-                sites[source] = SourceError(f"its pages cannot be kept for reading: {error.strerror or error}")
-        return sites
+                for source in sources:
+                    if source not in sites:
+                        await self._write(await asyncio.to_thread(planner.consider, source))
+                for at, source in enumerate(sites):
+                    site = await fetching
+                    fetching = self._fetch(sites[at + 1 : at + 2], known, scratch)
+                    await self._write(await asyncio.to_thread(planner.consider, source, site))
+            finally:
+                fetching.cancel()
+                await asyncio.gather(fetching, return_exceptions=True)
+
+    def _fetch(
+        self, sites: Sequence[str], known: Mapping[str, Known], scratch: contextlib.ExitStack
+    ) -> "asyncio.Future[Gathered | SourceError]":
+        """Begin to read the first of `sites`; its pages lie in a folder until `scratch` closes."""
+        if not sites:
+            return asyncio.get_running_loop().create_future()
+        return asyncio.create_task(self._gather(sites[0], known, scratch))
+
+    async def _gather(
+        self, source: str, known: Mapping[str, Known], scratch: contextlib.ExitStack
+    ) -> Gathered | SourceError:
+        root = root_of(source)
+        validators = {id_: one.validator for id_, one in known.items() if one.root == root and one.validator}
+        try:
+            into = scratch.enter_context(tempfile.TemporaryDirectory(prefix="threadline-site-"))
+            return await self._web.gather(source, validators, Path(into), self._progress)
+        except SourceError as error:
+            return error
+        except OSError as error:
+            return SourceError(f"its pages cannot be kept for reading: {error.strerror or error}")
 
     async def _write(self, tasks: Sequence[Task]) -> None:
         """Parse, embed and commit in batches: one is parsed, and one committed, beside the embedding of another."""
-        done = 0
+        self._to_write += len(tasks)
         committing: asyncio.Task[None] | None = None
         batches = self._batches(tasks)
         coming = asyncio.create_task(_following(batches))
@@ -202,8 +224,8 @@ class _Run:
                 if committing is not None:
                     await committing
                 committing = asyncio.create_task(self._commit(stored, ()))
-                done += len(batch)
-                self._progress(Progress(done, len(tasks), batch[-1].document.source))
+                self._written += len(batch)
+                self._progress(Progress(self._written, self._to_write, batch[-1].document.source))
         finally:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)

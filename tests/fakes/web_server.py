@@ -18,7 +18,10 @@ ENDLESS = 60 * 1024 * 1024
 
 @dataclass
 class Served:
-    """What lies at a path. `endless` sends so many bytes, `statuses` are answered first, one a request."""
+    """What lies at a path. `endless` sends so many bytes, `statuses` are answered first, one a request.
+
+    It is sent after so many `seconds`, and not before `until` is set.
+    """
 
     body: bytes | str = ""
     type: str = "text/html"
@@ -27,6 +30,7 @@ class Served:
     statuses: list[int] = field(default_factory=list)
     endless: int = 0
     seconds: float = 0.0
+    until: asyncio.Event | None = None
 
 
 def page(title: str, text: str, *links: str, etag: str = "") -> Served:
@@ -91,6 +95,8 @@ class FakeWeb:
         if served is None:
             return web.Response(status=404, text="no such page")
         await asyncio.sleep(served.seconds)
+        if served.until:
+            await served.until.wait()
         if served.statuses:
             return web.Response(status=served.statuses.pop(0), headers=served.headers)
         if served.endless:

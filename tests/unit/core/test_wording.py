@@ -60,6 +60,14 @@ def test_a_name_with_braces_is_only_a_name(name: str, language: str) -> None:
     assert text(Line.JOINED, language, operator=name) == TABLE["joined"][language].replace("{operator}", name)
 
 
+@pytest.mark.parametrize(
+    ("code", "language", "name"),
+    [("en", "de", "Englisch"), ("de", "zh", "德语"), ("en", "xx", "English"), ("qq", "de", "qq")],
+)
+def test_a_language_has_a_name_in_each_of_them(code: str, language: str, name: str) -> None:
+    assert wording.language_name(code, language) == name
+
+
 @pytest.mark.parametrize("language", ["xx", "", "EN", "de-AT"])
 def test_a_language_we_do_not_have_gets_english(language: str) -> None:
     assert text(Line.GREETING, language) == "Hello! What can I help you with?"

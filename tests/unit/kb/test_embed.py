@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kb import embed
-from kb.embed import Embedder, ModelUnavailableError, packaged_model
+from kb.embed import Embedder, ModelUnavailableError, languages_of, packaged_model
 from kb.index import collection_name
 
 
@@ -130,3 +130,27 @@ def make_tiny_model(folder: Path) -> None:
         modules=[Transformer(str(base)), Pooling(16)], prompts={"query": "query: ", "document": "text: "}
     )
     model.save(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("model", "covered"),
+    [
+        (None, {"en"}),
+        ("sentence-transformers/all-mpnet-base-v2", {"en"}),
+        ("/models/bge-small-en-v1.5", {"en"}),
+        ("google/embeddinggemma-300m", set()),
+        ("intfloat/multilingual-e5-small", set()),
+        ("my-own-model", set()),
+    ],
+)
+def test_the_languages_of_well_known_models_are_known_and_others_are_taken_to_cover_all(
+    model: str | None, covered: set[str]
+) -> None:
+    assert languages_of(model) == covered
+    assert Embedder(model).covers("en")
+    assert Embedder(model).covers("de") is not bool(covered)
+    assert Embedder(model).covers(None)
+
+
+def test_an_owner_knows_better_what_a_model_covers() -> None:
+    assert [Embedder("my-own-model", languages=["en", "de"]).covers(one) for one in ("de", "fr")] == [True, False]

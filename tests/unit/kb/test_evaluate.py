@@ -81,6 +81,7 @@ async def test_it_has_the_shape_of_the_contract_and_the_right_figures(tmp_path: 
         "declined": 0.0,
         "handed_off": 1.0,
     }
+    assert decisions["questions"] == {"in_scope": 4, "out_of_scope": 2}
     assert decisions["auroc"] == 0.75
     assert decisions["auroc_by_kind"] == {"off_topic": 0.75, "other_product": 0.75}
     assert [row["point"] for row in decisions["curve"] if row["point"]] == ["eager", "balanced", "cautious"]
@@ -171,6 +172,7 @@ async def test_the_worst_misses_are_shown_with_what_was_found_instead(tmp_path: 
         ("2", 3, "a"),
     ]
     assert (misses[2]["query"], misses[2]["wanted"], misses[2]["passage"]) == ("a b right c", ["right"], "a")
+    assert [(miss["position"], miss["heading"]) for miss in misses] == [(None, ""), (0, ""), (0, "")]
 
 
 async def test_other_ways_to_rank_are_measured_beside_ours(tmp_path: Path) -> None:

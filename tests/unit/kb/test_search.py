@@ -62,7 +62,7 @@ async def test_an_empty_question_finds_nothing(filled: KnowledgeBase, query: str
     assert (grounding.passages, grounding.confidence, grounding.relatedness) == ((), 0.0, 0.0)
 
 
-@pytest.mark.parametrize("query", ["?!", "🙂", "退款需要多长时间", "a" * 50_000, "refund " * 20_000])
+@pytest.mark.parametrize("query", ["?!", "🙂", "a" * 50_000, "refund " * 20_000])
 async def test_odd_questions_never_fail(filled: KnowledgeBase, query: str) -> None:
     grounding = await filled.search(query)
     assert len(grounding.passages) == 5
@@ -166,3 +166,68 @@ async def test_what_words_and_vectors_find_alone_can_be_seen(filled: KnowledgeBa
     assert found["words (BM25)"] == ["errors"]
     assert len(found["vectors"]) > 1
     assert await filled.rankings("  ") == {}
+
+
+@pytest_asyncio.fixture
+async def bilingual(knowledge: KnowledgeBase, articles: Path) -> KnowledgeBase:
+    """A knowledge base with one German article among the English ones."""
+    (articles / "rueckgabe.md").write_text(
+        "# Rückgabe\n\nSie können einen Artikel innerhalb von 30 Tagen zurückgeben.\n\n## Dauer der Erstattung\n\n"
+        "Die Erstattung ist innerhalb von fünf Werktagen auf Ihrer Karte.\n",
+        "utf-8",
+    )
+    await sync(knowledge, [articles])
+    return knowledge
+
+
+async def test_a_question_in_a_language_the_model_does_not_cover_is_searched_by_its_words_and_says_so(
+    bilingual: KnowledgeBase,
+) -> None:
+    found = await bilingual.search("Wie lange dauert die Erstattung auf meine Karte?")
+    assert (found.uncovered, found.passages[0].document, found.passages[0].language) == ("de", "rueckgabe", "de")
+    assert (await bilingual.search("退款需要多长时间")).passages == ()
+    covered = await bilingual.search("When is the shop open on weekdays?")
+    assert (covered.uncovered, covered.passages[0].document) == ("", "opening-hours")
+    assert covered.passages[0].language == "en"
+
+
+async def test_the_owner_says_what_another_model_covers(
+    database: Database, tmp_path: Path, articles: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedder, "languages", frozenset({"en", "de"}))
+    knowledge = KnowledgeBase(database, folder=tmp_path / "chroma", embedder=embedder)
+    await knowledge.open()
+    await sync(knowledge, [articles])
+    found = await knowledge.search("Wie lange hat der Laden in Hamburg geöffnet?")
+    assert found.uncovered == ""
+    assert found.passages
+    assert knowledge.status().languages == ("de", "en")
+    await knowledge.close()
+
+
+async def test_a_passage_knows_its_place_in_its_document(filled: KnowledgeBase) -> None:
+    found = await filled.search("Within how many days is the money back on my card?")
+    assert (found.passages[0].document, found.passages[0].position) == ("refunds", 1)
+
+
+@pytest.mark.parametrize(
+    ("question", "document"),
+    [("How long does delivery take?", "delivery"), ("How soon is my delivery there?", "delivery")],
+)
+async def test_without_a_model_a_title_counts_and_how_long_asks_for_a_time(
+    database: Database, tmp_path: Path, no_embedder: Embedder, question: str, document: str
+) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for name, text in {
+        "delivery": "# Delivery times and costs\n\n| Service | Arrives in |\n|---|---|\n| Standard | 2 to 4 days |",
+        "address": "# Changing the delivery address\n\nIt does not take long to change a delivery that is not packed.",
+        "cards": "# Gift cards\n\n## How long a card is valid\n\nA card is valid for 3 years, take good care of it.",
+        "size": "# Choosing a size\n\nIt does take a while to measure your long legs.",
+    }.items():
+        (folder / f"{name}.md").write_text(text, "utf-8")
+    knowledge = KnowledgeBase(database, folder=tmp_path / "chroma", embedder=no_embedder)
+    await knowledge.open()
+    await sync(knowledge, [folder])
+    assert (await knowledge.search(question)).passages[0].document == document
+    await knowledge.close()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kb.snapshot import SHOWN_WORDS, Question, Snapshot, make_snapshot
+from kb.snapshot import SHOWN_WORDS, Snapshot, make_snapshot
 from kb.tables import Contents, StoredDocument, StoredPassage, to_bytes
 
 
@@ -35,20 +35,32 @@ def snapshot(*documents: list[tuple[str, str]]) -> Snapshot:
 
 def test_a_passage_is_shown_with_its_neighbours_under_the_same_heading() -> None:
     held = snapshot([("A", "One."), ("A", "Two."), ("B", "Three.")], [("B", "Four.")])
-    assert [held.shown(row) for row in range(4)] == ["One.\n\nTwo.", "One.\n\nTwo.", "Three.", "Four."]
+    shown = [held.shown(held.span(row)) for row in range(4)]
+    assert shown == ["One.\n\nTwo.", "One.\n\nTwo.", "Three.", "Four."]
 
 
-def test_what_is_shown_stays_within_its_length() -> None:
-    parts = [("", words(50)) for _ in range(7)]
-    held = snapshot(parts)
-    lengths = [len(held.shown(row).split()) for row in range(7)]
-    assert max(lengths) == 100 <= SHOWN_WORDS
-    assert held.shown(6) == words(50)
+def test_what_follows_is_shown_before_what_stands_in_front() -> None:
+    held = snapshot([("", words(50)) for _ in range(7)])
+    assert [held.span(row) for row in range(7)] == [range(row, row + 2) if row < 6 else range(5, 7) for row in range(7)]
+    assert len(held.shown(held.span(0)).split()) == 100 <= SHOWN_WORDS
+
+
+def test_steps_are_shown_from_the_first_one_on() -> None:
+    steps = [f"{at}. {words(40)}" for at in range(1, 6)]
+    held = snapshot([("", f"Do this: {words(30)}"), *(("", step) for step in steps)])
+    assert [held.span(row) for row in (1, 2, 4)] == [range(3), range(3), range(2, 5)]
+    assert held.shown(range(1, 3)) == "\n".join(steps[:2])
+
+
+def test_what_is_shown_with_another_passage_is_not_shown_again() -> None:
+    held = snapshot([("", words(30)) for _ in range(4)])
+    assert held.span(3) == range(4)
+    assert held.span(3, taken={0, 1}) == range(2, 4)
 
 
 def test_a_document_is_judged_by_its_best_passage_wherever_it_stands() -> None:
     held = snapshot([("", "apples"), ("", "pears")], [("", "plums")], [("", "cherries"), ("", "plums")])
-    question = Question(np.asarray([0, 0, 1], dtype=np.float32), held.lexical.scores("plums"))
+    question = held.question("plums", np.asarray([0, 0, 1], dtype=np.float32))
     sample = held.sample(np.asarray([0, 2], dtype=np.intp))
     assert sample.rows.tolist() == [0, 1, 3, 4]
     found = held.signals(sample, held.dense(sample.rows, question), question)
@@ -70,5 +82,6 @@ def test_a_collection_of_words_alone_has_no_hubs_and_no_vectors() -> None:
     held = make_snapshot("c", contents([("", "apples")], [("", "pears")]), vectors=False)
     assert held.vectors is None
     assert held.hubs.tolist() == [0, 0]
-    question = Question(None, held.lexical.scores("pears"))
+    question = held.question("pears", np.asarray([1, 0], dtype=np.float32))
+    assert question.vector is None
     assert held.usual(question).words.tolist()[1] > 0

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from kb.documents import Progress
 from kb.embed import Embedder
 from kb.load import fingerprint
 from kb.markup import Content
-from kb.plan import make_plan
+from kb.plan import Plan, Planner
 from kb.search import KnowledgeBase
 from kb.sync import INDEX, forget, sync
 from kb.tables import Known
@@ -265,16 +265,23 @@ async def test_a_new_model_keeps_what_came_from_a_folder_that_is_away(
     await both.close()
 
 
+def planned(*sources: Path, known: Mapping[str, Known]) -> Plan:
+    planner = Planner(known)
+    for source in sources:
+        planner.consider(str(source))
+    return planner.finish()
+
+
 def test_the_plan_keeps_ids_of_two_sources_apart(tmp_path: Path) -> None:
     for name in ("a/one.md", "b/one.md", "c/b/one.md"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("# One")
-    plan = make_plan([tmp_path / "a", tmp_path / "b", tmp_path / "b", tmp_path / "c" / "b"], {})
+    plan = planned(tmp_path / "a", tmp_path / "b", tmp_path / "b", tmp_path / "c" / "b", known={})
     ids = [task.id for task in plan.added]
     assert ids[:2] == ["one", "b/one"]
     assert len(set(ids)) == 3
     known = {task.id: Known(task.root, task.content_hash) for task in plan.added}
-    again = make_plan([tmp_path / "c" / "b", tmp_path / "b", tmp_path / "a"], known)
+    again = planned(tmp_path / "c" / "b", tmp_path / "b", tmp_path / "a", known=known)
     assert (again.added, again.changed, again.removed, again.unchanged) == ([], [], [], 3)
 
 
@@ -430,3 +437,21 @@ async def test_a_site_that_is_down_keeps_what_was_indexed_and_its_neighbours_go_
     assert await knowledge.documents() == 8
     await sync(knowledge, [articles], prune=True)
     assert await knowledge.documents() == 5
+
+
+async def test_a_slow_site_holds_up_no_folder(knowledge: KnowledgeBase, site: FakeWeb, articles: Path) -> None:
+    folder_is_read = asyncio.Event()
+    for served in site.pages.values():
+        served.until = folder_is_read
+    seen: list[tuple[str, int, int]] = []
+
+    def progress(at: Progress) -> None:
+        seen.append((at.step, at.done, at.total))
+        if at.done == 5:
+            folder_is_read.set()
+
+    source, web = f"{site.url}/help/", Web(private_hosts={"127.0.0.1"}, limits=Limits(seconds=60))
+    report = await sync(knowledge, [source, articles], web=web, progress=progress)
+    assert (report.added, report.failed) == (8, ())
+    assert (seen[0], seen[-1]) == (("Reading", 5, 5), ("Reading", 8, 8))
+    assert (await sync(knowledge, [source, articles], web=web, prune=True)).unchanged == 8
