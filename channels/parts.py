@@ -79,11 +79,3 @@ async def in_pieces(
             missing = f"Only {len(done)} of its {len(done) + len(left)} parts have surely arrived: {error}"
             return Sent(DeliveryState.PARTIAL, platform_id=named(done), error=missing[:300])
     return Sent(platform_id=named(done))
-
-
-def left_out(many: int, most: int) -> str:
-    """Return what stands in a customer's message, for operators, for `many` files above the `most` it carries."""
-    if not many:
-        return ""
-    files = "file that came with this was" if many == 1 else "files that came with this were"
-    return f"[{many} more {files} not kept: a message carries {most}]"

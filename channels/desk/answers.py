@@ -19,6 +19,7 @@ NO_NOTE_OF_IT = (
     "This line is with the customer already, so it can't become a note: nothing was changed there. Delete it."
 )
 STAYS_DELETED = "The customer does not get a deleted line back. Write it again."
+TOO_MANY_FILES = "A line carries {most} files, so nothing of this one was kept or sent. Send them in several lines."
 LATER = "It is kept, and will be done in a moment."
 
 

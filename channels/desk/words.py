@@ -6,6 +6,7 @@ Called by the desks' `render`, which put these words where their platform shows 
 import re
 from collections.abc import Sequence
 
+from channels.notes import notes_of
 from core.case import Case, Overdue
 from core.delivery import Delivery, DeliveryState
 from core.desk import RESENDABLE
@@ -143,9 +144,6 @@ def writer(message: Message) -> str:
             return message.name or "Customer"
 
 
-_NOTES = re.compile(r"(?:\[[^\[\]\n]+\]\s*)+")
-
-
 def remarks(message: Message) -> list[str]:
     """Return what is said below a message: that it was changed, which files came with it, and what did not."""
     if message.withdrawn:
@@ -155,15 +153,9 @@ def remarks(message: Message) -> list[str]:
         told.append(f"Edited. Before: {one_line(message.original, 300)}")
     if message.files:
         told.append(f"With {', '.join(one_line(file.name, 130) for file in message.files)}")
-    if noted := _noted(message):
-        told.append(noted)
+    if notes := notes_of(message):
+        told.append(one_line(notes, 300))
     return told
-
-
-def _noted(message: Message) -> str:
-    """Return what its channel put below a message's words in brackets: files that it could not bring."""
-    below = message.full.removeprefix(message.text) if message.full.startswith(message.text) else ""
-    return one_line(below, 300) if _NOTES.fullmatch(below.strip()) else ""
 
 
 # What became of it

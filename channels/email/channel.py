@@ -4,14 +4,17 @@ A message is one mail: its files travel with its words. A mail has the same Mess
 that was sent twice after a crash is shown once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from channels.base import Content, Sent
 from channels.email.addresses import Addresses
 from channels.email.letters.outgoing import Outgoing
 from channels.email.letters.render import File, Letter, compose, to_bytes
 from channels.email.mail import Address
-from channels.email.parse import CHANNEL
+from channels.email.parse import CHANNEL, MOST_FILES
+from channels.notes import has_left_out
+from channels.parts import message_of, thread_of
 from core import wording
 from core.delivery import Part, PartKind
 from core.errors import PermanentError
@@ -52,12 +55,12 @@ class EmailChannel:
 
     async def send(self, part: Part) -> Sent:
         """Send the message with its files to whoever takes part in the conversation. Raises as `Channel.send`."""
-        message = _message(part)
+        message = message_of(part)
         return await self._send(part, await self._readable(message) if part.kind is PartKind.TEXT else ())
 
     async def send_file(self, part: Part, content: Content) -> Sent:
         """A file went with its words; one without words goes in a mail of its own. Raises as `Channel.send`."""
-        message = _message(part)
+        message = message_of(part)
         if part.file is None:
             raise PermanentError("There is no file.")
         body = await content()
@@ -83,8 +86,8 @@ class EmailChannel:
         return await self._outgoing.send(to_bytes(compose(letter)), letter.return_path, people)
 
     async def _letter(self, part: Part, files: tuple[File, ...]) -> Letter:
-        message, thread = _message(part), _thread(part)
-        route = thread.route
+        message, thread = message_of(part), thread_of(part)
+        route, said = thread.route, await self._store.messages(thread.id)
         to = route.get("to")
         address, name = (str(one) for one in to) if isinstance(to, list) and len(to) == 2 else ("", "")
         from_bot = message.author is Author.BOT
@@ -104,34 +107,37 @@ class EmailChannel:
             in_reply_to=str(route.get("in_reply_to") or ""),
             references=tuple(_strings(route.get("references"))),
             sources=message.citations,
+            remark=_remark(message, thread, said),
             foot=wording.text(Line.MAIL_FOOT, thread.language) if from_bot else "",
             foot_link=self._person_link(thread) if from_bot else "",
-            quoted=await self._quoted(message, thread),
+            quoted=_quoted(message, thread, said),
             automatic="" if message.author is Author.OPERATOR else "auto-replied",
             files=files,
             language=thread.language,
         )
 
-    async def _quoted(self, message: Message, thread: Thread) -> tuple[str, str] | None:
-        """The customer's last words before `message`, under a line that says whose they are."""
-        said = await self._store.messages(thread.id)
-        asked = [m for m in said if m.author is Author.CUSTOMER and m.seq < message.seq and m.text]
-        if not asked or message.author is Author.SYSTEM:
-            return None
-        name = asked[-1].name or thread.customer_name
-        return wording.text(Line.MAIL_WROTE, thread.language, customer=name), asked[-1].text[:_QUOTED]
+
+def _quoted(message: Message, thread: Thread, said: Sequence[Message]) -> tuple[str, str] | None:
+    """Return the customer's last words before `message`, under a line that says whose they are.
+
+    By itself the assistant quotes nobody whom nobody vouches for: with a forged From, our mail would carry a
+    stranger's words to somebody else.
+    """
+    if message.author is Author.SYSTEM or (message.author is Author.BOT and not thread.verified):
+        return None
+    asked = [m for m in said if m.author is Author.CUSTOMER and m.seq < message.seq and m.text]
+    if not asked:
+        return None
+    name = asked[-1].name or thread.customer_name
+    return wording.text(Line.MAIL_WROTE, thread.language, customer=name), asked[-1].text[:_QUOTED]
 
 
-def _message(part: Part) -> Message:
-    if part.message is None:
-        raise PermanentError("There is nothing to send.")
-    return part.message
-
-
-def _thread(part: Part) -> Thread:
-    if part.thread is None:
-        raise PermanentError("There is nobody to send to.")
-    return part.thread
+def _remark(message: Message, thread: Thread, said: Sequence[Message]) -> str:
+    """Return what `message` says beside its words: that of the mails it answers not all files were kept."""
+    before = [m for m in said if m.seq < message.seq and m.author is not Author.NOTE and not m.presence]
+    answered = takewhile(lambda m: m.author is Author.CUSTOMER, reversed(before))
+    left_out = any(map(has_left_out, answered))
+    return wording.text(Line.FILES_LEFT_OUT, thread.language, most=str(MOST_FILES)) if left_out else ""
 
 
 def _strings(value: object) -> list[str]:

@@ -18,6 +18,7 @@ from channels.email.mail import Envelope, Mail, Trust, Written
 from channels.email.mime import read as mime
 from channels.email.senders.trust import Authenticator
 from channels.email.visible import reply
+from channels.notes import left_out, too_large
 from core.errors import PermanentError
 from core.ids import FileId
 from core.messages import IgnoredBecause
@@ -31,7 +32,6 @@ log = structlog.get_logger()
 
 MAX_MAIL = 35 * 1024 * 1024
 """Bytes of one mail: files of 25 MB as mail carries them."""
-MOST_FILES = 20
 _READ_HERE = 30_000  # bytes
 _HOUR = 3600.0
 
@@ -130,7 +130,7 @@ class Mailroom:
             return await self._inbox.accept(parse.ignored(mail, ignored, named, self._addresses))
         trust = _about_sender(await self._authenticator.check(raw, envelope), mail)
         if self._desk and case:
-            came = Came(mail, found.written, trust, await self._save(mail))
+            came = Came(mail, found.written, trust, await self._save(mail), _notes(mail))
             return await self._desk.take(self._inbox, came, case)
         thread = await self._thread(mail, named)
         ours = thread is None or mail.from_.address in parse.participants(thread)
@@ -145,6 +145,7 @@ class Mailroom:
             thread=thread if ours else None,
             stranger_to=None if ours else thread,
             files=await self._save(mail),
+            notes=_notes(mail),
             raw=await self._files.keep_raw(raw),
         )
         return await self._inbox.accept(inbound)
@@ -167,7 +168,14 @@ class Mailroom:
         return await self._store.find_thread(*(parse.key(self._addresses, name) for name in names))
 
     async def _save(self, mail: Mail) -> tuple[FileId, ...]:
-        """Keep the files of the mail; one too large is refused by name in the text that operators read."""
-        kept = [file for file in mail.attachments[:MOST_FILES] if len(file.content) <= MAX_FILE]
+        """Keep the files of the mail that it may carry; of the others `_notes` tells."""
+        kept = [file for file in mail.attachments[: parse.MOST_FILES] if len(file.content) <= MAX_FILE]
         saved = [await self._files.save(file.name, file.type, file.content, self._clock()) for file in kept]
         return tuple(file.id for file in saved)
+
+
+def _notes(mail: Mail) -> str:
+    """Return what operators read of files that were not kept: one too large is refused by name, others are counted."""
+    taken, others = mail.attachments[: parse.MOST_FILES], mail.attachments[parse.MOST_FILES :]
+    refused = [too_large(file.name, MAX_FILE) for file in taken if len(file.content) > MAX_FILE]
+    return " ".join(filter(None, (*refused, left_out(len(others), parse.MOST_FILES))))

@@ -13,6 +13,7 @@ from core.thread import Thread
 CHANNEL = "email"
 MAX_VISIBLE = 20_000  # characters of what is answered; the full text keeps the rest
 MAX_FULL = 200_000
+MOST_FILES = 20
 MOST_PEOPLE = 20  # who may stand in Cc of an answer
 MOST_REFERENCES = 20
 _SCORE = re.compile(r"\s*([1-5])(?:\s*/\s*5)?\s*[.!]?\s*")
@@ -78,17 +79,19 @@ def message(
     thread: Thread | None,
     stranger_to: Thread | None = None,
     files: tuple[FileId, ...] = (),
+    notes: str = "",
     raw: FileId | None = None,
 ) -> InboundMessage:
     """Return the customer's message.
 
     `thread` is the conversation it goes on with, None for a new one; `stranger_to` the one whose address was
-    used by somebody who takes no part in it; `raw` is where the whole mail is kept.
+    used by somebody who takes no part in it; `notes` say which of its files are not among `files`; `raw` is where the
+    whole mail is kept.
     """
     event = event_id(mail)
     text = written.visible.strip()
     if not text and not files:
-        text = mail.unreadable or mail.subject
+        text = mail.unreadable or mail.subject or notes
     sentences = [trust.sentence]
     if stranger_to:
         sentences.append(
@@ -103,7 +106,7 @@ def message(
         name=mail.from_.name or mail.from_.address.partition("@")[0],
         verified=trust.verified,
         files=files,
-        full=_cut(written.full, MAX_FULL),
+        full="\n\n".join(filter(None, (_cut(written.full, MAX_FULL), notes))),
         subject=" ".join(mail.subject.split())[:300],
         trust=" ".join(sentences),
         route=_route(mail, addresses, thread, verified=trust.verified),

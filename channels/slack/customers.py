@@ -12,11 +12,13 @@ from typing import Any
 import structlog
 
 from channels.later import Later
+from channels.notes import ask_for_rest, left_out, noted
 from channels.slack import forms, parse, words
 from channels.slack.api import Api
 from channels.slack.names import Place, Posted, person
 from channels.slack.parse import Changed, Me, Opened, Pressed, RemoteFile, Said, Silent
 from channels.slack.people import People, Profile
+from channels.slack.posting import Posting
 from core.errors import ThreadlineError
 from core.ids import FileId
 from core.messages import InboundChange, InboundMessage
@@ -53,6 +55,7 @@ class Customers:
         prompts: Sequence[str],
     ) -> None:
         self._api = api
+        self._posting = Posting(api)
         self._store = store
         self._files = files
         self._inbox = inbox
@@ -78,22 +81,26 @@ class Customers:
             return Silent.OVERHEARD
         profile = await self._people.profile(said.user)
         names = await self._people.names(parse.named(said, me))
-        text = parse.as_read(said, body["event"], me, names)
+        read = parse.as_read(said, body["event"], me, names)
+        text, full = noted(read, left_out(said.left_out, parse.MOST_FILES), parse.MAX_TEXT)
+        known = await self._store.receipts.message_of(key, said.event) if said.left_out else None
         files = await self._expect(said)
         receipt = await self._inbox.accept(
             InboundMessage(
                 key,
                 said.event,
                 parse.customer(said),
-                text[: parse.MAX_TEXT],
+                text,
                 name=profile.name,
                 verified=True,
                 files=files,
-                full=text if len(text) > parse.MAX_TEXT else "",
+                full=full,
                 trust=self._trust(said.team, profile),
                 raw=body,
             )
         )
+        if said.left_out and not known:
+            self._later.begin(self._tell(said.place, ask_for_rest(thread, read, parse.MOST_FILES)))
         if thread is None or thread.owner.kind is OwnerKind.BOT:
             self._later.begin(self._status(said.place))
         return receipt
@@ -120,6 +127,13 @@ class Customers:
             return "This person is of another organisation, in a channel that is shared with it."
         return "This person is a guest of the workspace." if profile.is_guest else ""
 
+    async def _tell(self, place: Place, words: str) -> None:
+        """Say a sentence of our own: a courtesy, which may fail."""
+        try:
+            await self._posting.tell(place, words)
+        except ThreadlineError as no:
+            log.info("slack_customer_not_told", why=str(no))
+
     async def changed(self, changed: Changed, body: Body) -> Receipt | Silent:
         """Take in that a customer edited or deleted something. Edited into a mention of us, it is said to us now."""
         me = self._me()
@@ -143,8 +157,8 @@ class Customers:
         return words.shown(text, written, own=own, names=names)
 
     async def _status(self, place: Place) -> None:
-        """Show that somebody is at it; Slack takes that away when we post, or after two minutes."""
-        if not place.root:
+        """Show that somebody is at it; Slack takes that away when we post, or after two minutes. Not in shadow mode."""
+        if not place.root or self._store.policy.shadow:
             return
         where = {"channel_id": place.channel, "thread_ts": place.root}
         try:

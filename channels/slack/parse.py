@@ -47,7 +47,8 @@ class RemoteFile:
 class Said:
     """Somebody wrote. `text` is Slack's own, with its tokens; `team` is the writer's, `mentioned` means us.
 
-    `direct`: in a direct message with us. Shared parts of other messages come in `forwarded`.
+    `direct`: in a direct message with us. Shared parts of other messages come in `forwarded`. `left_out` counts files
+    above `MOST_FILES`.
     """
 
     place: Place
@@ -59,6 +60,7 @@ class Said:
     direct: bool
     files: tuple[RemoteFile, ...] = ()
     forwarded: tuple[tuple[str, str], ...] = ()
+    left_out: int = 0
 
     @property
     def event(self) -> str:
@@ -148,7 +150,8 @@ def _said(happened: JSON, me: Me, *, agent_view: bool, mentioned: bool = False) 
     text = _text(happened, "text")
     channel, ts = _required(happened, "channel"), _required(happened, "ts")
     shared = [one for one in _list(happened, "attachments") if one.get("is_share") or one.get("is_msg_unfurl")]
-    files = [file for holder in (happened, *shared) for file in _list(holder, "files")]
+    everything = [file for holder in (happened, *shared) for file in _list(holder, "files")]
+    files = [file for file in everything if _text(file, "mode") != "tombstone"]
     return Said(
         place=place(channel, _text(happened, "thread_ts"), ts, agent_view=agent_view),
         ts=ts,
@@ -157,8 +160,9 @@ def _said(happened: JSON, me: Me, *, agent_view: bool, mentioned: bool = False) 
         text=text[:MAX_FULL],
         mentioned=mentioned or f"<@{me.user}>" in text or f"<@{me.user}|" in text,
         direct=channel.startswith("D"),
-        files=tuple(read_file(one) for one in files[:MOST_FILES] if _text(one, "mode") != "tombstone"),
+        files=tuple(map(read_file, files[:MOST_FILES])),
         forwarded=tuple((_text(one, "author_name"), _text(one, "text")) for one in shared if _text(one, "text")),
+        left_out=max(len(files) - MOST_FILES, 0),
     )
 
 

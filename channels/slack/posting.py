@@ -50,6 +50,10 @@ class Posting:
 
         return await in_pieces(posts, sent, post, otherwise, platform_id)
 
+    async def tell(self, where: Place, words: str) -> None:
+        """Say a sentence of our own, which is no message of the conversation."""
+        await self._say(where, render.Post(words, []), {"event_type": _KIND, "event_payload": {}})
+
     async def _say(self, where: Place, post: render.Post, metadata: dict[str, Any]) -> Posted:
         answer = await self._api.call(
             "chat.postMessage",

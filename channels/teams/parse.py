@@ -186,6 +186,14 @@ def happened(raw: JSON) -> Happened:
             return Silent.KIND
 
 
+def said_by_now(happened: Said | Changed, raw: JSON) -> Said | None:
+    """Return what stands there after `happened`, as if it had been written so; None if nothing does."""
+    if isinstance(happened, Said):
+        return happened
+    said = _message({**raw, "type": "message"}) if happened.text is not None else None
+    return said if isinstance(said, Said) else None
+
+
 def place(raw: JSON) -> Place:
     """Return where an activity happened. A first message of a channel begins the thread it names. Raises ValueError."""
     conversation = _object(raw, "conversation")

@@ -1,6 +1,7 @@
 """Operators who work from their mailboxes: they read the team's mail, answer it, and get private words of their own."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.utils import make_msgid
@@ -78,12 +79,16 @@ class MailHand:
         return await self._told(case, message_id)
 
     async def write(self, case: CaseId, text: str, *, file: tuple[str, bytes] | None = None) -> str:
-        raw, message_id = self._mail(case, text, file=file)
+        return await self._told(case, await self.encloses(case, text, *([file] if file else [])))
+
+    async def encloses(self, case: CaseId, text: str, *files: tuple[str, bytes]) -> str:
+        """Write a mail with files; return its Message-ID."""
+        raw, message_id = self._mail(case, text, files=files)
         await self._post(raw)
-        return await self._told(case, message_id)
+        return message_id
 
     def _mail(
-        self, case: CaseId, text: str, *, answers: str = "", file: tuple[str, bytes] | None = None
+        self, case: CaseId, text: str, *, answers: str = "", files: Sequence[tuple[str, bytes]] = ()
     ) -> tuple[bytes, str]:
         message = EmailMessage()
         message["From"] = f"{self.name} <{self.address}>"
@@ -93,8 +98,8 @@ class MailHand:
         if answers:
             message["In-Reply-To"] = f"<{answers}>"
         message.set_content(text)
-        if file:
-            message.add_attachment(file[1], maintype="application", subtype="octet-stream", filename=file[0])
+        for name, content in files:
+            message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
         return vouched(message), str(message["Message-ID"]).strip("<>")
 
     async def _post(self, raw: bytes) -> None:
@@ -109,8 +114,10 @@ class MailHand:
             return found if found and found[0] != "waiting" else None
 
         state, result = await until(settled, WITHIN)
-        if not result and state != "refused":
-            return ""
+        return await self.private_word(message_id) if result or state == "refused" else ""
+
+    async def private_word(self, message_id: str) -> str:
+        """Return what the mail says that answers a mail of this operator's, once it is there."""
 
         async def came() -> str | None:
             private = (h.raw for h in self._kit.server.mails if h.recipients == [self.address])

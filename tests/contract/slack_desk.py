@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from channels.recording import WITHIN, RecordingChannel, until
+from channels.recording import RecordingChannel, until
 from channels.slack import parse as slack_parse
 from channels.slack.desk import parse as desk_parse
-from channels.testing import Card, OperatorHand, Seen
+from channels.testing import Card, Seen
 from core.ids import CaseId, OperatorId, ThreadKey
 from core.messages import DeskAction, Resolution
-from core.store.receipts import REFUSED
+from tests.contract.chat_desk import ChatDeskKit, state_of
 from tests.contract.programs import Program
 from tests.fakes.slack_people import Done, Person
 from tests.fakes.slack_server import SlackServer
@@ -21,7 +21,6 @@ from tests.fakes.slack_workspace import BOT_USER, TEAM, Post, Read, Room, View
 JSON = dict[str, Any]
 
 _ME = slack_parse.Me(TEAM, BOT_USER)
-_STATES = {"Unclaimed": "unclaimed", "Held by": "held", "Resolved by": "resolved", "Handed back": "resolved"}
 _REACTIONS = {"white_check_mark": "delivered", "hourglass_flowing_sand": "waiting"}
 _IN_MENU = {DeskAction.HAND_BACK: "hand_back"}
 _IN_FORM = {DeskAction.NOTE: "note", DeskAction.REPLY: "suggestion", DeskAction.ASSIGN: "assign"}
@@ -41,7 +40,10 @@ class SlackHand:
     # Reading
 
     async def cards(self) -> list[Card]:
-        return [Card(case, _state(read), read.text) for case, read in self._kit.cards(self.person).items()]
+        return [
+            Card(case, state_of(dict(read.parts)["state"]), read.text)
+            for case, read in self._kit.cards(self.person).items()
+        ]
 
     async def lines(self, case: CaseId) -> list[Seen]:
         return [seen for _, seen in self._lines(case)]
@@ -190,25 +192,13 @@ class SlackHand:
 
     async def _told(self, case: CaseId, event: str, before: int) -> str:
         """Return the private word that came for this event."""
-        key = ThreadKey("desk", case, "")
-
-        async def settled() -> tuple[str, str] | None:
-            found = await self._kit.store.receipts.result_of(key, event)
-            return found if found and found[0] != "waiting" else None
-
-        state, result = await until(settled, WITHIN)
-        if not result and state != REFUSED:
+        if not await self._kit.has_word(case, event):
             return ""
 
         async def came() -> str | None:
             return next(iter(self.person.whispers(self._kit.room.id)[before:]), None)
 
         return await until(came)
-
-
-def _state(read: Read) -> str:
-    shown = dict(read.parts)["state"]
-    return next(state for words, state in _STATES.items() if words in shown)
 
 
 def _has(read: Read, action_id: str) -> bool:
@@ -261,44 +251,24 @@ def _old_screen(action_id: str, value: str) -> list[JSON]:
     return [{"type": "actions", "block_id": "actions", "elements": [button]}]
 
 
-class SlackDeskKit:
-    """The program whose desk is a channel of the fake Slack; its customers write on a channel that records."""
+class SlackDeskKit(ChatDeskKit[SlackHand]):
+    """The program whose desk is a channel of the fake Slack."""
 
     def __init__(self, program: Program, channel: RecordingChannel, slack: SlackServer, room: Room) -> None:
-        self.program = program
-        self.channel = channel
+        super().__init__(program, channel)
         self.slack = slack
         self.room = room
-        self.inbox = program.inbox
-        self.store = program.store
-        self.files = program.files
-        self.hands: dict[str, SlackHand] = {}
 
     @property
     def names(self) -> dict[str, str]:
         """What operators are called, by their ids in Slack."""
         return {hand.person.id: name for name, hand in self.hands.items()}
 
-    async def operator(self, name: str) -> SlackHand:
-        if name not in self.hands:
-            person = self.slack.person(name)
-            self.room.members.append(person.id)
-            done = await person.slash("/support")  # what they do first makes them operators
-            assert done.ok
-            operator = await self.store.credentials.operator_of(f"slack:{TEAM}/{person.id}")
-            assert operator
-            assert operator.name == name
-            self.hands[name] = SlackHand(self, person, operator.id, name)
-        known = {operator.id: operator for operator in await self.store.credentials.operators()}
-        if not known[self.hands[name].id].active:
-            await self.store.credentials.add_operator(name, self.program.clock())
-        return self.hands[name]
-
-    async def remove(self, operator: OperatorHand) -> None:
-        await self.store.credentials.revoke_operator(operator.name, self.program.clock())
-
-    async def later(self, seconds: float) -> None:
-        await self.program.later(seconds)
+    async def joins(self, name: str) -> SlackHand:
+        person = self.slack.person(name)
+        self.room.members.append(person.id)
+        assert (await person.slash("/support")).ok
+        return SlackHand(self, person, await self.operator_id(f"slack:{TEAM}/{person.id}", name), name)
 
     # What stands in the channel
 

@@ -9,14 +9,14 @@ from html import unescape
 from typing import Any
 
 from channels.desk.answers import LATER
-from channels.recording import WITHIN, RecordingChannel, until
+from channels.recording import RecordingChannel, until
 from channels.teams import parse as teams_parse
 from channels.teams.desk.actions import DONE_HERE
 from channels.teams.desk.parse import FIELDS
-from channels.testing import Card, OperatorHand, Seen
+from channels.testing import Card, Seen
 from core.ids import CaseId, MessageId, OperatorId, ThreadKey
 from core.messages import DeskAction, Resolution
-from core.store.receipts import REFUSED
+from tests.contract.chat_desk import ChatDeskKit, state_of
 from tests.contract.programs import Program, Programs
 from tests.fakes.teams_cards import read
 from tests.fakes.teams_people import Done, Person
@@ -26,7 +26,6 @@ from tests.fakes.teams_workspace import Message, Room
 
 JSON = dict[str, Any]
 
-_STATES = {"Unclaimed": "unclaimed", "Held by": "held", "Resolved by": "resolved", "Handed back": "resolved"}
 _TITLES = {
     DeskAction.CLAIM: "Claim",
     DeskAction.RELEASE: "Release",
@@ -214,14 +213,7 @@ class TeamsHand:
         """Return the word for the writer that came for this event."""
         happened = teams_parse.happened(done.deliveries[-1].activity)
         assert isinstance(happened, teams_parse.Said | teams_parse.Changed | teams_parse.Pressed)
-        key = ThreadKey("desk", case, "")
-
-        async def settled() -> tuple[str, str] | None:
-            found = await self._kit.store.receipts.result_of(key, happened.event)
-            return found if found and found[0] != "waiting" else None
-
-        state, result = await until(settled, WITHIN)
-        return await self._whispered(case, done.id) if result or state == REFUSED else ""
+        return await self._whispered(case, done.id) if await self._kit.has_word(case, happened.event) else ""
 
     async def _whispered(self, case: CaseId, after: str) -> str:
         async def came() -> str | None:
@@ -255,8 +247,7 @@ def _is_word(message: Message) -> bool:
 
 
 def _as_card(case: CaseId, card: JSON) -> Card:
-    shown = dict(read(card).facts)["State"]
-    return Card(case, next(state for words, state in _STATES.items() if words in shown), read(card).text)
+    return Card(case, state_of(dict(read(card).facts)["State"]), read(card).text)
 
 
 def _said(message: Message) -> Iterator[Seen]:
@@ -298,39 +289,19 @@ def _with(seen: Seen, became: str, notice: Seen | None) -> Seen:
     return replace(seen, outcome=state) if state in {"delivered", "waiting"} else seen
 
 
-class TeamsDeskKit:
-    """The program whose desk is a room of the fake Teams; its customers write on a channel that records."""
+class TeamsDeskKit(ChatDeskKit[TeamsHand]):
+    """The program whose desk is a room of the fake Teams."""
 
     def __init__(self, program: Program, channel: RecordingChannel, teams: TeamsServer, room: Room) -> None:
-        self.program = program
-        self.channel = channel
+        super().__init__(program, channel)
         self.teams = teams
         self.room = room
-        self.inbox = program.inbox
-        self.store = program.store
-        self.files = program.files
-        self.hands: dict[str, TeamsHand] = {}
 
-    async def operator(self, name: str) -> TeamsHand:
-        if name not in self.hands:
-            person = self.teams.person(name)
-            self.room.members.append(person.id)
-            done = await person.writes(self.room, "mine", mention=True)  # what they do first makes them operators
-            assert done.ok
-            operator = await self.store.credentials.operator_of(f"teams:{TENANT}/{person.member.aad}")
-            assert operator
-            assert operator.name == name
-            self.hands[name] = TeamsHand(self, person, operator.id, name)
-        known = {operator.id: operator for operator in await self.store.credentials.operators()}
-        if not known[self.hands[name].id].active:
-            await self.store.credentials.add_operator(name, self.program.clock())
-        return self.hands[name]
-
-    async def remove(self, operator: OperatorHand) -> None:
-        await self.store.credentials.revoke_operator(operator.name, self.program.clock())
-
-    async def later(self, seconds: float) -> None:
-        await self.program.later(seconds)
+    async def joins(self, name: str) -> TeamsHand:
+        person = self.teams.person(name)
+        self.room.members.append(person.id)
+        assert (await person.writes(self.room, "mine", mention=True)).ok
+        return TeamsHand(self, person, await self.operator_id(f"teams:{TENANT}/{person.member.aad}", name), name)
 
     # What stands in the channel
 

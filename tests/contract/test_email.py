@@ -5,11 +5,14 @@ from contextlib import asynccontextmanager
 
 import pytest_asyncio
 
-from channels.recording import RecordingChannel
+from channels.notes import left_out
+from channels.recording import Customer, RecordingChannel
 from channels.testing import ChannelContract, ChannelContractOverTime, DeskContract, DeskContractOverTime
+from core.ids import CaseId
+from core.messages import Author
 from tests.contract import mail, mail_desk
 from tests.contract.mail import MailKit
-from tests.contract.mail_desk import MailDeskKit
+from tests.contract.mail_desk import MailDeskKit, MailHand
 from tests.contract.programs import Clock, Programs
 from tests.fakes.smtp_server import SmtpServer
 
@@ -66,6 +69,14 @@ class TestAMailboxAsADesk(DeskContract):
         """One program for all of these tests."""
         async with desk(programs) as kit:
             yield kit
+
+    async def test_files_of_an_operator_above_twenty_are_named_to_them_alone(
+        self, kit: MailDeskKit, ada: MailHand, kim: Customer, held: CaseId
+    ) -> None:
+        mail = await ada.encloses(held, "All of them.", *((f"{number}.txt", b"Bell") for number in range(21)))
+        assert left_out(1, 20) in await ada.private_word(mail)
+        await kim.gets("All of them.")
+        assert all("not kept" not in words for words in kim.reads(Author.OPERATOR))
 
 
 class TestAMailboxAsADeskOverTime(DeskContractOverTime):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from channels.desk.answers import NEVER_READ, NO_CASE, NO_NOTE_OF_IT, STAYS_DELETED
+from channels.desk.answers import NEVER_READ, NO_CASE, NO_NOTE_OF_IT, STAYS_DELETED, TOO_MANY_FILES
 from channels.desk.operators import REVOKED
 from channels.recording import Customer, quiet, until
 from channels.teams.desk.actions import NAME_THE_CASE, NO_FILES, NO_NUMBER, NOT_ITS_CARD, OLD_CARD, OTHER_CARD
@@ -218,6 +218,17 @@ class TestATeamsChannelAsADesk(DeskContract):
         pictures = [("plan.png", b"\x89PNG")]
         done = await ada.person.writes(kit.room, "Look:", root=kit.cards()[held].id, pictures=pictures)
         assert await ada.word_after(held, done) == NO_FILES
+        await quiet(kit.store)
+        assert kim.reads(Author.OPERATOR) == []
+
+    async def test_a_line_with_more_pictures_than_one_carries_goes_nowhere_and_its_writer_is_told(
+        self, kit: TeamsDeskKit, ada: TeamsHand, kim: Customer, held: CaseId
+    ) -> None:
+        done = await ada.person.writes(kit.room, "All of them.", root=kit.cards()[held].id, tell=False)
+        picture = {"contentType": "image/png", "contentUrl": f"{kit.teams.url}/v3/attachments/1/views/original"}
+        done.activity["attachments"] = [picture] * 11
+        await kit.teams.tell(done.deliveries)
+        assert await ada.word_after(held, done) == TOO_MANY_FILES.format(most=10)
         await quiet(kit.store)
         assert kim.reads(Author.OPERATOR) == []
 

@@ -5,7 +5,6 @@ front mail server of these tests (`FRONT`) does.
 """
 
 import shutil
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,27 +29,18 @@ from kb.embed import Embedder
 from tests.conftest import serving
 from tests.contract.mail import FRONT, SUPPORT, vouched
 from tests.fakes.smtp_server import Handed, SmtpServer
+from tests.scenario.chatting import RETURNS, WITHIN, Clock, newest_case
 from tests.support import Client, Operator, plain_settings, until
 
-WITHIN = 20.0  # seconds for an answer on a busy machine
+__all__ = ["RETURNS", "WITHIN", "Clock"]
+
 KIM, BOB, EVE = "kim@customers.example", "bob@customers.example", "eve@elsewhere.example"
-RETURNS = "How do I return an article?"
 AGENT = "agent"
 
 
 def nothing_known(name: str, kind: str) -> Sequence[str]:
     """Know of no name."""
     return ()
-
-
-class Clock:
-    """The real time, moved on by `ahead` seconds."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +164,7 @@ class House:
 
     async def case_of(self, operator: Operator, customer: str) -> dict[str, Any]:
         """Return the newest open case whose customer is called `customer`, in full, once there is one."""
-
-        async def opened() -> dict[str, Any] | None:
-            named = [case for case in await operator.cases() if case["customer"] == customer]
-            return max(named, key=lambda case: int(case["number"])) if named else None
-
-        line = await until(opened, WITHIN)
-        return await operator.case(str(line["id"]))
+        return await newest_case(operator, customer)
 
 
 def mail_settings(server_port: int) -> dict[str, Any]:

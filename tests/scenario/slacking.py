@@ -4,78 +4,41 @@ An `Office` is one workspace with one program in it; a `Talk` is one conversatio
 our store has it; a `Desk` is the channel in which people work on cases.
 """
 
-import asyncio
-import os
 import shutil
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.bootstrap import build
-from bot.home import Home
-from bot.settings import Settings
-from channels.recording import quiet
 from channels.slack.names import Place
 from core.ids import ThreadKey
-from core.messages import Author, Message
-from core.store.store import Store
-from core.thread import Thread
 from kb.embed import Embedder
-from tests.conftest import serving
 from tests.contract import slack as wire
 from tests.fakes.slack_events import Delivery, Lines
 from tests.fakes.slack_people import Done, Person
 from tests.fakes.slack_server import Call, SlackServer
 from tests.fakes.slack_workspace import BOT_USER, TEAM, Post, Read, Room, View
-from tests.support import Client, Operator, plain_settings, until
+from tests.scenario.chatting import A_PERSON, DELIVERY, RETURNS, WITHIN, Clock, Conversation, Running, command
+from tests.support import until
 
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["A_PERSON", "DELIVERY", "RETURNS", "WITHIN", "command"]
 
-WITHIN = 20.0  # seconds for what must happen on a busy machine
-RETURNS = "How do I return an article?"
-DELIVERY = "How much does delivery cost?"
-A_PERSON = "I want to talk to a person, please."
 MENTION = f"<@{BOT_USER}>"
 PROMPTS = [RETURNS, "How do gift cards work?"]
 
 
-class Clock:
-    """The real time, moved on by `ahead` seconds."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
-class Office:
+class Office(Running):
     """A workspace, and the program in it; it can be stopped and started again."""
 
     def __init__(self, folder: Path, embedder: Embedder, server: SlackServer, clock: Clock, **settings: Any) -> None:
-        self._folder = folder
-        self._embedder = embedder
-        self._settings = settings
-        self._stack = AsyncExitStack()
+        super().__init__(folder, embedder, clock, **settings)
         self.server = server
-        self.clock = clock
-        self.client: Client
         self.desk: Desk
-
-    @property
-    def settings(self) -> Settings:
-        """How the program is set."""
-        return plain_settings(self._folder, **self._settings)
 
     async def start(self) -> None:
         """Start the program; returns once Slack can reach it."""
-        settings = self.settings
-        threadline = build(settings, Home(self._folder), clock=self.clock, embedder=self._embedder)
-        self.client = await self._stack.enter_async_context(serving(threadline))
-        if settings.slack_app_token:
+        threadline = await self.launch()
+        if self.settings.slack_app_token:
             await self.server.lines.connected()
             return
         self.server.lines.post_to = f"{self.client.url}/slack/events"
@@ -85,44 +48,12 @@ class Office:
 
         await until(knows_itself, WITHIN)
 
-    async def stop(self) -> None:
-        """Stop the program, whatever it is at."""
-        await self._stack.aclose()
-
-    @property
-    def store(self) -> Store:
-        """What the program remembers."""
-        return self.client.threadline.store
-
-    @property
-    def written(self) -> bytes:
-        """Everything that the program has put on disk."""
-        return b"".join(path.read_bytes() for path in self._folder.rglob("*") if path.is_file())
-
-    async def command(self, *words: str) -> tuple[int, str, str]:
-        """Run `threadline WORDS` beside the program; return its status, and what it printed and complained of."""
-        return await command(self._folder, *words, **self._settings)
-
-    async def silence(self) -> None:
-        """Wait until nothing is on its way any more: what has not come by now does not come."""
-        await quiet(self.store)
-
     async def asks(self, person: Person, text: str, room: Room | None = None, **more: Any) -> "Talk":
         """Begin a conversation: in a direct message, or by a mention in `room`. Returns once Slack was told 'ok'."""
         channel = room.id if room else person.dm
         done = await person.writes(channel, text, mention=bool(room), **more)
         assert done.ok, "the app did not say 'ok'"
         return Talk(self, channel, done.ts, done)
-
-    async def case_of(self, operator: Operator, customer: str) -> dict[str, Any]:
-        """Return the newest case whose customer is called `customer`, in full, once there is one."""
-
-        async def opened() -> dict[str, Any] | None:
-            named = [case for case in await operator.cases() if case["customer"] == customer]
-            return max(named, key=lambda case: int(case["number"])) if named else None
-
-        line = await until(opened, WITHIN)
-        return await operator.case(str(line["id"]))
 
     def calls(self, method: str, channel: str) -> list[Call]:
         """Return the calls of `method` for a channel, oldest first."""
@@ -133,25 +64,11 @@ class Office:
         ]
 
 
-async def command(folder: Path, *words: str, **settings: Any) -> tuple[int, str, str]:
-    """Run `threadline WORDS` in HOME `folder`; return its status, and what it printed and complained of."""
-    named = {name.upper(): str(value) for name, value in settings.items()}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *words),
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "THREADLINE_HOME": str(folder), **named},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
-
-
-class Talk:
+class Talk(Conversation[Read]):
     """One conversation with the app: the message that began it (`done`), and what followed."""
 
     def __init__(self, office: Office, channel: str, root: str, done: Done) -> None:
-        self.office = office
+        self.office: Office = office
         self.channel = channel
         self.root = root
         self.done = done
@@ -172,37 +89,11 @@ class Talk:
         """The words of these."""
         return [post.text for post in self.posts]
 
-    async def settled(self) -> list[str]:
-        """Return the words of what the app has posted, once nothing more is to come."""
-        await self.office.silence()
-        return self.words
-
-    async def answer(self, number: int = 1) -> Read:
-        """Return the post `number` of the app's, once it is there and nothing more is to come."""
-
-        async def posted() -> bool:
-            return len(self.posts) >= number
-
-        await until(posted, WITHIN)
-        await self.office.silence()
-        return self.posts[number - 1]
-
     async def says(self, person: Person, text: str, **more: Any) -> Done:
         """Go on in it. Returns once Slack was told 'ok'."""
         done = await person.writes(self.channel, text, thread_ts=self.root, **more)
         assert done.ok, "the app did not say 'ok'"
         return done
-
-    async def thread(self) -> Thread | None:
-        """Return it as our store has it; None if it has nothing of it."""
-        return await self.office.store.find_thread(self.key)
-
-    async def stored(self, author: Author | None = None) -> list[Message]:
-        """Return what our store has of it, or what one side said."""
-        thread = await self.thread()
-        assert thread, "nothing was stored"
-        said = await self.office.store.messages(thread.id)
-        return [message for message in said if author in {None, message.author}]
 
 
 class Desk:

@@ -6,31 +6,22 @@ and as our store has it; a `Desk` is the channel in which people work on cases.
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from bot.bootstrap import build
-from bot.home import Home
-from bot.settings import Settings
-from channels.recording import quiet
 from channels.teams.names import key, thread_in
 from core.ids import CaseId, ThreadKey
-from core.messages import Author
-from core.messages import Message as Kept
-from core.store.store import Store
-from core.thread import Thread
 from kb.embed import Embedder
-from tests.conftest import serving
 from tests.contract import teams as wire
 from tests.fakes.teams_cards import read
 from tests.fakes.teams_people import Done, Person
 from tests.fakes.teams_reading import Read
 from tests.fakes.teams_server import TENANT, Call, TeamsServer
 from tests.fakes.teams_workspace import Message, Room
-from tests.scenario.slacking import A_PERSON, DELIVERY, RETURNS, WITHIN, Clock, command
-from tests.support import Client, Operator, plain_settings, until
+from tests.scenario.chatting import A_PERSON, DELIVERY, RETURNS, WITHIN, Clock, Conversation, Running, command
+from tests.support import until
 
 __all__ = ["A_PERSON", "DELIVERY", "RETURNS", "WITHIN", "Desk", "Office", "Talk", "command", "office"]
 
@@ -40,52 +31,18 @@ PARTNER = "5a3f4b1e-0000-4000-8000-00000000beef"
 """Another organisation whose people are served, too."""
 
 
-class Office:
+class Office(Running):
     """An organisation, and the program in it; it can be stopped and started again."""
 
     def __init__(self, folder: Path, embedder: Embedder, server: TeamsServer, clock: Clock, **settings: Any) -> None:
-        self._folder = folder
-        self._embedder = embedder
-        self._settings = settings
-        self._stack = AsyncExitStack()
+        super().__init__(folder, embedder, clock, **settings)
         self.server = server
-        self.clock = clock
-        self.client: Client
         self.desk: Desk
-
-    @property
-    def settings(self) -> Settings:
-        """How the program is set."""
-        return plain_settings(self._folder, **self._settings)
 
     async def start(self) -> None:
         """Start the program; returns once Teams can reach it."""
-        threadline = build(self.settings, Home(self._folder), clock=self.clock, embedder=self._embedder)
-        self.client = await self._stack.enter_async_context(serving(threadline))
+        await self.launch()
         self.server.post_to = f"{self.client.url}/api/messages"
-
-    async def stop(self) -> None:
-        """Stop the program, whatever it is at."""
-        await self._stack.aclose()
-
-    @property
-    def store(self) -> Store:
-        """What the program remembers."""
-        return self.client.threadline.store
-
-    @property
-    def written(self) -> bytes:
-        """Everything that the program has put on disk."""
-        return b"".join(path.read_bytes() for path in self._folder.rglob("*") if path.is_file())
-
-    async def command(self, *words: str) -> tuple[int, str, str]:
-        """Run `threadline WORDS` beside the program; return its status, and what it printed and complained of."""
-        given = {name: ",".join(value) if isinstance(value, list) else value for name, value in self._settings.items()}
-        return await command(self._folder, *words, **given)
-
-    async def silence(self) -> None:
-        """Wait until nothing is on its way any more: what has not come by now does not come."""
-        await quiet(self.store)
 
     async def asks(self, person: Person, text: str, room: Room | None = None, **more: Any) -> "Talk":
         """Begin a conversation: in the chat with the app, or by a mention in `room`. Returns once Teams was told."""
@@ -93,16 +50,6 @@ class Office:
         done = await person.writes(chat, text, mention=room is not None, **more)
         assert done.ok, f"the app did not say 'ok': {done.ack}"
         return Talk(self, person, chat, (more.get("root") or done.id) if chat.kind == "channel" else "", done)
-
-    async def case_of(self, operator: Operator, customer: str) -> JSON:
-        """Return the newest case whose customer is called `customer`, in full, once there is one."""
-
-        async def opened() -> JSON | None:
-            named = [case for case in await operator.cases() if case["customer"] == customer]
-            return max(named, key=lambda case: int(case["number"])) if named else None
-
-        line = await until(opened, WITHIN)
-        return await operator.case(str(line["id"]))
 
     def calls(self, room: Room, name: str = "send") -> list[Call]:
         """Return the calls of an operation in a conversation, oldest first."""
@@ -141,11 +88,11 @@ def is_end(body: JSON) -> bool:
     return (piece(body) or {}).get("streamType") == "final"
 
 
-class Talk:
+class Talk(Conversation[Read]):
     """One conversation with the app, as `person` sees it: what began it (`done`), and what followed."""
 
     def __init__(self, office: Office, person: Person, room: Room, root: str, done: Done) -> None:
-        self.office = office
+        self.office: Office = office
         self.person = person
         self.room = room
         self.root = root
@@ -166,37 +113,11 @@ class Talk:
         """The words of these."""
         return [wire.plain(one.text) for one in self.posts]
 
-    async def settled(self) -> list[str]:
-        """Return the words of what the app has posted, once nothing more is to come."""
-        await self.office.silence()
-        return self.words
-
-    async def answer(self, number: int = 1) -> Read:
-        """Return the post `number` of the app's, once it is there and nothing more is to come."""
-
-        async def posted() -> bool:
-            return len(self.posts) >= number
-
-        await until(posted, WITHIN)
-        await self.office.silence()
-        return self.posts[number - 1]
-
     async def says(self, person: Person, text: str, **more: Any) -> Done:
         """Go on in it. Returns once Teams was told 'ok'."""
         done = await person.writes(self.room, text, root=self.root, **more)
         assert done.ok, f"the app did not say 'ok': {done.ack}"
         return done
-
-    async def thread(self) -> Thread | None:
-        """Return it as our store has it; None if it has nothing of it."""
-        return await self.office.store.find_thread(self.key)
-
-    async def stored(self, author: Author | None = None) -> list[Kept]:
-        """Return what our store has of it, or what one side said."""
-        thread = await self.thread()
-        assert thread, "nothing was stored"
-        said = await self.office.store.messages(thread.id)
-        return [message for message in said if author in {None, message.author}]
 
 
 class Desk:

@@ -25,6 +25,7 @@ import pytest_asyncio
 from channels.email.mail import Mail
 from core import wording
 from core.messages import IgnoredBecause
+from core.store.files import MAX_FILE
 from core.wording import Line
 from kb.embed import Embedder
 from tests.contract.mail import FRONT, SUPPORT, vouched
@@ -454,6 +455,54 @@ async def test_a_file_goes_to_people_with_what_it_says(home: House, ada: Operato
     path = f"{DESK}/cases/{case['id']}/files/{file['id']}/text"
     text = await home.client.call("GET", path, token=ada.token)
     assert text.data["text"] == "Position 1: a bell"
+
+
+def with_files(customer: str, many: int, **more: Any) -> EmailMessage:
+    """Return a mail of a customer with so many files."""
+    sent = letter(customer, "What is wrong with it?", **more)
+    for number in range(many):
+        sent.add_attachment(b"The bell is loose.", maintype="text", subtype="plain", filename=f"{number}.txt")
+    return sent
+
+
+async def test_files_above_twenty_are_named_in_the_next_mail_and_at_the_desk(home: House, ada: Operator) -> None:
+    customer, told = someone("pia"), wording.text(Line.FILES_LEFT_OUT, most="20")
+    first = await home.answer(with_files(f"Pia <{customer}>", 22))
+    assert first.text.count(told) == 1
+    [page] = [part.get_content() for part in first.message.walk() if part.get_content_type() == "text/html"]
+    assert told in page
+    case = await home.case_of(ada, "Pia")
+    [said] = [one for one in case["messages"] if one["author"] == "customer"]
+    assert (len(said["files"]), said["text"]) == (20, "What is wrong with it?")
+    assert said["full"].endswith("[2 more files that came with this were not kept: a message carries 20]")
+    await ada.act(str(case["id"]), "claim")
+    await ada.act(str(case["id"]), "reply", text="I have looked at them.")
+    assert told not in (await home.mail(customer, 2)).text
+
+
+async def test_twenty_files_are_all_taken_and_nothing_is_said_of_more(home: House) -> None:
+    came = await home.answer(with_files(someone("rosa"), 20))
+    assert wording.text(Line.FILES_LEFT_OUT, most="20") not in came.text
+
+
+async def test_an_automatic_mail_is_told_of_no_files(home: House) -> None:
+    customer = someone("quentin")
+    automatic = with_files(customer, 22, Auto_Submitted="auto-generated")
+    assert await home.ignored(await home.write(automatic)) is IgnoredBecause.AUTOMATIC
+    await home.answer(letter(someone("ruth"), RETURNS))
+    assert home.mails(customer) == []
+
+
+async def test_a_file_that_is_too_large_is_refused_by_name(home: House, ada: Operator) -> None:
+    customer = someone("sara")
+    sent = letter(f"Sara <{customer}>", "I want to talk to a person, please.")
+    lines = f"{'x' * 99}\n" * (MAX_FILE // 100 + 1)  # as text: in base64 it would be larger than mails may be
+    sent.add_attachment(lines, filename="log.txt", cte="7bit")
+    sent.add_attachment(b"The bell is loose.", maintype="text", subtype="plain", filename="notes.txt")
+    await home.answer(sent)
+    [said] = [one for one in (await home.case_of(ada, "Sara"))["messages"] if one["author"] == "customer"]
+    assert [file["name"] for file in said["files"]] == ["notes.txt"]
+    assert said["full"].endswith("[“log.txt” was not kept: a file has at most 20 MB]")
 
 
 # With a language model

@@ -28,6 +28,7 @@ from tests.fakes.slack_events import Delivery, callback
 from tests.fakes.slack_people import Done, Person
 from tests.fakes.slack_server import SlackServer
 from tests.fakes.slack_workspace import BOT_USER, STREAM_SECONDS, TEAM
+from tests.scenario.chatting import fate
 from tests.scenario.slacking import (
     A_PERSON,
     DELIVERY,
@@ -461,6 +462,34 @@ async def test_all_files_of_a_message_come_in(here: Office, kim: Person, ada: Op
     assert [file["name"] for file in case["messages"][0]["files"]] == [NOTES[0], PICTURE[0]]
 
 
+async def test_files_above_ten_are_named_to_the_customer_and_at_the_desk(
+    here: Office, kim: Person, ada: Operator
+) -> None:
+    many = [(f"{number}.txt", b"The bell is loose.") for number in range(12)]
+    talk = await here.asks(kim, "What is wrong with it?", files=many)
+    told = wording.text(Line.FILES_LEFT_OUT, most="10")
+
+    async def said() -> bool:
+        return told in talk.words
+
+    await until(said, WITHIN)
+    await here.server.tell(talk.done.deliveries)
+    await here.silence()
+    assert talk.words.count(told) == 1
+    [asked] = await talk.stored(Author.CUSTOMER)
+    assert (len(asked.files), asked.text) == (10, "What is wrong with it?")
+    [shown] = [one for one in (await here.case_of(ada, kim.member.name))["messages"] if one["author"] == "customer"]
+    assert "[2 more files that came with this were not kept: a message carries 10]" in shown["full"]
+
+
+async def test_ten_files_are_all_taken_and_nothing_is_said_of_more(here: Office, kim: Person) -> None:
+    talk = await here.asks(kim, "Look:", files=[(f"{number}.txt", b"The bell is loose.") for number in range(10)])
+    await talk.settled()
+    [asked] = await talk.stored(Author.CUSTOMER)
+    assert (len(asked.files), asked.full) == (10, "")
+    assert wording.text(Line.FILES_LEFT_OUT, most="10") not in talk.words
+
+
 async def test_a_forwarded_message_comes_with_its_words_its_writer_and_its_files(here: Office, kim: Person) -> None:
     lee = here.server.person("Lee")
     room = here.server.channel("elsewhere", lee, kim)
@@ -550,19 +579,6 @@ async def held(office: Office, customer: Person, operator: Operator) -> tuple[Ta
     return talk, str(case["id"])
 
 
-async def fate(office: Office, operator: Operator, case: str, text: str) -> tuple[str, str]:
-    """Return what became of an operator's line, once that is known."""
-
-    async def known() -> tuple[str, str] | None:
-        said = (await operator.case(case))["messages"]
-        [line] = [one for one in said if one["text"] == text]
-        return (line["delivery"], line["delivery_error"]) if line["delivery"] not in {None, "waiting"} else None
-
-    found = await until(known, WITHIN)
-    assert isinstance(found, tuple)
-    return found
-
-
 async def test_a_pause_that_slack_asks_for_is_kept_in_its_channel_and_in_no_other(
     here: Office, kim: Person, ada: Operator
 ) -> None:
@@ -577,7 +593,7 @@ async def test_a_pause_that_slack_asks_for_is_kept_in_its_channel_and_in_no_othe
         return "Here I am too." in other.words[-1]
 
     await until(arrived, 1.5)
-    assert await fate(here, ada, case, "Here I am.") == ("delivered", "")
+    assert await fate(ada, case, "Here I am.") == ("delivered", "")
     refused, taken = here.calls("chat.postMessage", kim.dm)[-2:]
     assert refused.status == 429
     assert taken.at - refused.at >= 2.0
@@ -613,7 +629,7 @@ async def test_a_reply_whose_fate_is_unknown_is_looked_up_and_never_repeated_by_
     talk, case = await held(here, kim, ada)
     here.server.fail("chat.postMessage", channel=kim.dm, drop=True, done=done)
     await ada.act(case, "reply", "Your code is 42.")
-    assert (await fate(here, ada, case, "Your code is 42."))[0] == fates[0]
+    assert (await fate(ada, case, "Your code is 42."))[0] == fates[0]
     [line] = [one for one in (await ada.case(case))["messages"] if one["text"] == "Your code is 42."]
     if closed:
         here.server.scopes.discard("im:history")
@@ -622,7 +638,7 @@ async def test_a_reply_whose_fate_is_unknown_is_looked_up_and_never_repeated_by_
         await here.silence()
     finally:
         here.server.scopes.add("im:history")
-    assert (await fate(here, ada, case, "Your code is 42."))[0] == fates[1]
+    assert (await fate(ada, case, "Your code is 42."))[0] == fates[1]
     assert sum("Your code is 42." in words for words in talk.words) == int(done)
 
 
@@ -634,7 +650,7 @@ async def test_where_slack_refuses_blocks_all_the_words_arrive_without_them(
     words = [f"word{number:04}" for number in range(1_000)]
     said = f"{' '.join(words)} <!here> & co."
     await ada.act(case, "reply", said)
-    assert (await fate(here, ada, case, said))[0] == "delivered"
+    assert (await fate(ada, case, said))[0] == "delivered"
     arrived = " ".join(talk.words).split()
     assert [word for word in arrived if word.startswith("word")] == words
     assert "<!here> & co." in " ".join(arrived)
@@ -646,7 +662,7 @@ async def test_a_pause_between_such_posts_repeats_none_of_them(here: Office, kim
     here.server.fail("chat.postMessage", retry_after=1, when=lambda sent: "word0999" in sent.get("text", ""))
     words = [f"word{number:04}" for number in range(1_000)]
     await ada.act(case, "reply", " ".join(words))
-    assert (await fate(here, ada, case, " ".join(words)))[0] == "delivered"
+    assert (await fate(ada, case, " ".join(words)))[0] == "delivered"
     assert [word for word in " ".join(talk.words).split() if word.startswith("word")] == words
 
 
@@ -731,7 +747,7 @@ async def test_a_scope_that_is_missing_is_named_at_the_line_that_needed_it(
     here.server.scopes.discard("chat:write")
     try:
         await ada.act(case, "reply", "Hello.")
-        found = await fate(here, ada, case, "Hello.")
+        found = await fate(ada, case, "Hello.")
     finally:
         here.server.scopes.add("chat:write")
     assert found == ("failed", "The Slack app lacks the scope chat:write. Add it in the app's settings, install again.")
@@ -766,7 +782,7 @@ async def test_a_reply_that_can_not_arrive_any_more_says_why(
                 room.remove(post)
             before = 0
     await ada.act(case, "reply", "Too late.")
-    assert await fate(here, ada, case, "Too late.") == ("failed", sentence)
+    assert await fate(ada, case, "Too late.") == ("failed", sentence)
     assert len(here.server.workspace.reads(room.id)) == before, "and nobody else reads it in the channel"
 
 
@@ -776,7 +792,7 @@ async def test_a_person_who_left_the_workspace_can_not_be_written_to_and_operato
     _, case = await held(here, kim, ada)
     kim.member.deleted = True
     await ada.act(case, "reply", "Are you there?")
-    assert await fate(here, ada, case, "Are you there?") == ("failed", "This person's Slack account is switched off.")
+    assert await fate(ada, case, "Are you there?") == ("failed", "This person's Slack account is switched off.")
 
 
 async def test_a_message_of_forty_thousand_characters_is_taken_and_answered(

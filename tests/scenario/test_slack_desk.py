@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from bot.doctor_slack import examine_slack
-from channels.desk.answers import NEVER_READ, NO_NOTE_OF_IT
+from channels.desk.answers import NEVER_READ, NO_NOTE_OF_IT, TOO_MANY_FILES
 from channels.slack.desk.actions import CARD_DELETED
 from channels.slack.desk.operators import ELSEWHERE, OUTSIDER
 from core.messages import Author
@@ -338,6 +338,18 @@ async def test_an_operators_file_reaches_the_customer_and_the_line_says_so(
     await until(marked, WITHIN)
     assert "Ada\nHere is your label." in talk.words
     assert [file for post in talk.posts for file in post.files] == [LABEL]
+
+
+async def test_a_line_with_more_files_than_one_carries_goes_nowhere_and_its_writer_is_told(
+    desk: Desk, ada: Person, kim: Person
+) -> None:
+    talk, _, card = await desk.claimed(ada, kim)
+    posts = len(talk.posts)
+    await desk.writes(ada, card, "All of them.", files=[(f"{number}.txt", b"Bell") for number in range(11)])
+    await desk.told(ada, TOO_MANY_FILES.format(most=10), card.ts)
+    await desk.office.silence()
+    assert len(talk.posts) == posts
+    assert await talk.stored(Author.OPERATOR) == []
 
 
 async def test_a_file_that_slack_does_not_give_is_said_at_the_line(desk: Desk, ada: Person, kim: Person) -> None:

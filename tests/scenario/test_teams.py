@@ -34,6 +34,7 @@ from tests.fakes.teams_people import Done, Person
 from tests.fakes.teams_server import APP_ID, TENANT, TeamsServer
 from tests.fakes.teams_streams import Pace
 from tests.fakes.teams_workspace import BOT_NAME, Room
+from tests.scenario.chatting import fate
 from tests.scenario.teaming import (
     A_PERSON,
     DELIVERY,
@@ -1261,19 +1262,6 @@ async def test_a_card_of_another_version_is_answered_with_a_sentence_and_does_no
 # What goes wrong on the way out
 
 
-async def fate(office: Office, operator: Operator, case: str, text: str) -> tuple[str, str]:
-    """Return what became of an operator's line, once that is known."""
-
-    async def known() -> tuple[str, str] | None:
-        said = (await operator.case(case))["messages"]
-        [line] = [one for one in said if one["text"] == text]
-        return (line["delivery"], line["delivery_error"]) if line["delivery"] not in {None, "waiting"} else None
-
-    found = await until(known, WITHIN)
-    assert isinstance(found, tuple)
-    return found
-
-
 async def test_a_pause_that_teams_asks_for_is_kept_in_its_conversation_and_in_no_other(
     here: Office, kim: Person, ada: Operator
 ) -> None:
@@ -1288,7 +1276,7 @@ async def test_a_pause_that_teams_asks_for_is_kept_in_its_conversation_and_in_no
         return "Here I am too." in other.words[-1]
 
     await until(arrived, 1.5)
-    assert await fate(here, ada, case, "Here I am.") == ("delivered", "")
+    assert await fate(ada, case, "Here I am.") == ("delivered", "")
     refused, taken = here.calls(kim.chat)[-2:]
     assert refused.status == 429
     assert taken.at - refused.at >= 2.0
@@ -1311,7 +1299,7 @@ async def test_what_teams_can_not_do_now_is_tried_again(here: Office, kim: Perso
     talk, case = await held(here, kim, ada)
     here.server.fail("send", status=status)
     await ada.act(case, "reply", "Here I am.")
-    assert await fate(here, ada, case, "Here I am.") == ("delivered", "")
+    assert await fate(ada, case, "Here I am.") == ("delivered", "")
     assert sum("Here I am." in words for words in talk.words) == 1
 
 
@@ -1322,7 +1310,7 @@ async def test_a_line_whose_answer_was_lost_is_unknown_and_never_repeated(
     talk, case = await held(here, kim, ada)
     here.server.fail("send", **trouble)
     await ada.act(case, "reply", "Your code is 42.")
-    assert (await fate(here, ada, case, "Your code is 42."))[0] == "unknown"
+    assert (await fate(ada, case, "Your code is 42."))[0] == "unknown"
     here.clock.ahead += 3_600
     await here.client.threadline.sweeps.look()
     await here.silence()
@@ -1330,9 +1318,9 @@ async def test_a_line_whose_answer_was_lost_is_unknown_and_never_repeated(
     [line] = [one for one in (await ada.case(case))["messages"] if one["text"] == "Your code is 42."]
     assert (await ada.act(case, "check", message=line["id"])).status == 200
     await here.silence()
-    assert (await fate(here, ada, case, "Your code is 42."))[0] == "unknown", "Teams can't be asked"
+    assert (await fate(ada, case, "Your code is 42."))[0] == "unknown", "Teams can't be asked"
     assert (await ada.act(case, "resend", message=line["id"])).status == 200
-    assert await fate(here, ada, case, "Your code is 42.") == ("delivered", "")
+    assert await fate(ada, case, "Your code is 42.") == ("delivered", "")
 
 
 async def test_a_token_that_was_revoked_is_fetched_anew_and_the_line_arrives(
@@ -1341,7 +1329,7 @@ async def test_a_token_that_was_revoked_is_fetched_anew_and_the_line_arrives(
     talk, case = await held(here, kim, ada)
     here.server.identity.revoke()
     await ada.act(case, "reply", "Here I am.")
-    assert await fate(here, ada, case, "Here I am.") == ("delivered", "")
+    assert await fate(ada, case, "Here I am.") == ("delivered", "")
     refused, taken = here.calls(kim.chat)[-2:]
     assert (refused.status, taken.status) == (401, 201)
     assert refused.token != taken.token
@@ -1388,7 +1376,7 @@ async def test_who_can_not_be_reached_any_more_is_written_to_in_vain_once_and_op
     kim.blocks(code)
     sent = len(here.calls(kim.chat))
     await ada.act(case, "reply", "Are you there?")
-    state, why = await fate(here, ada, case, "Are you there?")
+    state, why = await fate(ada, case, "Are you there?")
     assert state == "failed"
     assert why in {sentence, "Teams does not let the app write here: it was blocked or removed."}
     assert len(here.calls(kim.chat)) == sent + 1
@@ -1397,7 +1385,7 @@ async def test_who_can_not_be_reached_any_more_is_written_to_in_vain_once_and_op
     assert (await kim.writes(kim.chat, "Here I am again.")).ok
     [line] = [one for one in (await ada.case(case))["messages"] if one["text"] == "Are you there?"]
     assert (await ada.act(case, "resend", message=line["id"])).status == 200
-    assert await fate(here, ada, case, "Are you there?") == ("delivered", "")
+    assert await fate(ada, case, "Are you there?") == ("delivered", "")
 
 
 @pytest.mark.parametrize("scope", ["personal", "group", "channel"])
@@ -1408,7 +1396,7 @@ async def test_where_the_app_was_removed_the_desk_reads_that_nothing_arrives(
     talk, case = await held(here, kim, ada, None if scope == "personal" else room)
     assert (await kim.removes(room)).ok
     await ada.act(case, "reply", "Are you there?")
-    state, why = await fate(here, ada, case, "Are you there?")
+    state, why = await fate(ada, case, "Are you there?")
     assert (state, why) == ("failed", "The app is no longer in this conversation: it was removed there.")
     assert len(await talk.settled()) >= 1
 
@@ -1432,7 +1420,7 @@ async def test_where_teams_refuses_the_form_of_a_reply_all_its_words_arrive(
     here.server.fail("send", left=-1, status=400, code="BadArgument", when=lambda sent: sent["textFormat"] != "plain")
     said = " ".join(f"word{number:04}" for number in range(1_000)) + " & co: 2 < 3"
     await ada.act(case, "reply", said)
-    assert (await fate(here, ada, case, said))[0] == "delivered"
+    assert (await fate(ada, case, said))[0] == "delivered"
     assert " ".join(" ".join(one.text for one in talk.posts).split()).endswith(said)
 
 
@@ -1444,7 +1432,7 @@ async def test_a_reply_that_is_too_long_for_one_message_comes_in_several_and_a_p
     words = [f"{number:04}\U0001f514\U0001f514\U0001f514" for number in range(2_400)]
     here.server.fail("send", retry_after=1, when=lambda sent: words[-1] in sent.get("text", ""))
     await ada.act(case, "reply", " ".join(words))
-    assert (await fate(here, ada, case, " ".join(words)))[0] == "delivered"
+    assert (await fate(ada, case, " ".join(words)))[0] == "delivered"
     said = talk.words[before:]
     assert len(said) == 2
     assert "".join("\n".join(said).split()[1:]) == "".join(words), "after the operator's name"
@@ -1457,7 +1445,7 @@ async def test_when_the_second_half_of_a_long_reply_can_not_follow_that_is_said(
     words = [f"{number:04}\U0001f514\U0001f514\U0001f514" for number in range(2_400)]
     here.server.fail("send", drop=True, when=lambda sent: words[-1] in sent.get("text", ""))
     await ada.act(case, "reply", " ".join(words))
-    state, why = await fate(here, ada, case, " ".join(words))
+    state, why = await fate(ada, case, " ".join(words))
     assert state == "partial"
     assert why.startswith("Only 1 of its 2 parts have surely arrived")
     assert sum(words[0] in said for said in talk.words) == 1

@@ -19,6 +19,7 @@ from bot.serve import banner
 from channels.teams.desk.chosen import (
     CHOSEN,
     CHOSEN_ALREADY,
+    MOVED,
     NEEDS_CODE,
     NEXT_STEP,
     NOT_HERE,
@@ -26,6 +27,7 @@ from channels.teams.desk.chosen import (
     WRONG_CODE,
     asked,
 )
+from channels.teams.names import key, thread_in
 from core.messages import Author
 from core.store.desks import DeskPlace
 from core.store.schema import metadata
@@ -34,7 +36,7 @@ from tests.fakes.teams_cards import read
 from tests.fakes.teams_people import Done, Person
 from tests.fakes.teams_server import BOT_ID, TENANT
 from tests.fakes.teams_workspace import Room
-from tests.scenario.teaming import A_PERSON, PARTNER, WITHIN, Desk, Office, office
+from tests.scenario.teaming import A_PERSON, PARTNER, RETURNS, WITHIN, Desk, Office, office
 from tests.support import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -251,6 +253,36 @@ async def test_where_the_old_place_is_gone_the_desk_moves_all_the_same(here: Off
     await here.silence()
 
 
+async def test_an_operator_who_mentions_the_app_where_the_desk_was_is_told_that_it_moved(
+    here: Office, room: Room
+) -> None:
+    old = await chosen(here, room)
+    ada, kim = old.member(f"Ada {next(NUMBERS)}"), member(here, room, "Kim")
+    lee = here.server.person(f"Lee {next(NUMBERS)}.")
+    _, _, card = await old.claimed(ada, lee)
+    there = here.server.team("Elsewhere").channel("Help")
+    there.members.append(ada.id)
+    await chosen(here, there)
+    assert await writes(ada, room, "mine") == MOVED
+    below = await ada.writes(room, "Is anybody there?", root=card.id, mention=True)
+    assert below.ok
+    overheard = await ada.writes(room, "claim 12")
+    edited = await ada.edits(room, overheard.id, "claim 12", mention=True)
+    await here.server.again(edited)
+    assert await told(ada, room, overheard) == MOVED
+    await here.silence()
+    assert [one.text for one in ada.sees(room, card.id) if one.by_bot][-1] == MOVED
+    assert await here.store.find_thread(key(TENANT, thread_in(room.id, overheard.id))) is None
+
+    asked = await here.asks(kim, RETURNS, room)
+    assert "[1]" in (await asked.answer()).text, "who is no operator is a customer there"
+    talk = await here.asks(ada, RETURNS)
+    assert "[1]" in (await talk.answer()).text, "and so is who is, in a chat of their own"
+    back = await chosen(here, room, ada)
+    assert MOVED not in await back.asks(ada, "mine")
+    await here.silence()
+
+
 # Who may, and with which code
 
 
@@ -307,6 +339,33 @@ async def test_without_a_mention_the_line_is_nobodys_business(here: Office, room
     await here.silence()
     assert [one for one in ada.sees(room, done.id) if one.by_bot] == []
     assert good[5:] not in await kept(here)
+
+
+@pytest.mark.parametrize("slip", [False, True], ids=["not to us", "with a slip"])
+async def test_a_line_that_is_edited_into_the_right_one_counts_and_is_no_question(
+    here: Office, room: Room, *, slip: bool
+) -> None:
+    ada, good = member(here, room), await line_of(here)
+    done = await ada.writes(room, "dsk?" if slip else good, mention=slip)
+    await here.silence()
+    before = len(ada.sees(room, done.id))
+    edited = await ada.edits(room, done.id, good, mention=True)
+    await here.server.again(edited, times=2)
+    await here.silence()
+    assert [one.text for one in ada.sees(room, done.id) if one.by_bot][before - 1 :] == [CHOSEN]
+    assert good[5:] not in await kept(here), "no code is kept"
+
+
+async def test_a_line_that_was_refused_in_a_chat_can_be_deleted_or_made_a_question(here: Office) -> None:
+    ada, good = here.server.person(f"Ada {next(NUMBERS)}"), await line_of(here)
+    gone = await ada.writes(ada.chat, good)
+    assert await told(ada, ada.chat, gone) == NOT_HERE
+    asked = await ada.writes(ada.chat, good)
+    assert await told(ada, ada.chat, asked) == NOT_HERE
+    changed = [await ada.deletes(ada.chat, gone.id), await ada.edits(ada.chat, asked.id, RETURNS)]
+    await here.silence()
+    assert [ack.status for done in changed for ack in done.deliveries[0].acks] == [201, 201], "once each"
+    assert "[1]" in ada.sees(ada.chat)[-1].text
 
 
 async def test_while_teams_can_not_say_who_somebody_is_it_is_brought_again(here: Office, room: Room) -> None:

@@ -17,10 +17,11 @@ from channels.email.desk import render as desk_render
 from channels.email.letters.outgoing import Outgoing
 from channels.email.letters.render import File, Letter, compose, to_bytes
 from channels.email.mail import Address, Envelope, Mail, Trust, Written
+from channels.parts import case_of, message_of
 from core.case import Case
 from core.delivery import DeliveryState, Part
 from core.desk import Operator
-from core.errors import PermanentError, ThreadlineError
+from core.errors import ThreadlineError
 from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey
 from core.messages import Author, DeskAction, DeskEvent, IgnoredBecause, InboundIgnored, Message
 from core.store.files import Files
@@ -80,7 +81,7 @@ class EmailDesk:
 
         An operator's words to the customer come once it is known what became of them.
         """
-        case, message = await self._case(part), _message(part)
+        case, message = await self._case(part), message_of(part)
         changed = message.withdrawn or message.changed_at is not None
         if message.author is Author.OPERATOR and not changed:
             return Sent(platform_id=message.id)
@@ -93,7 +94,7 @@ class EmailDesk:
 
     async def show_outcome(self, part: Part) -> Sent:
         """Mail an operator's message to the customer with what became of it, once all of it is known."""
-        case, message = await self._case(part), _message(part)
+        case, message = await self._case(part), message_of(part)
         if any(fate.state is DeliveryState.WAITING for fate in part.fates):
             return Sent()
         text = desk_render.outcome(message, part.fates)
@@ -122,9 +123,7 @@ class EmailDesk:
         return await self._send(letter)
 
     async def _case(self, part: Part) -> Case:
-        if part.case is None:
-            raise PermanentError("There is no case.")
-        return await self._store.cases.get(part.case)
+        return await self._store.cases.get(case_of(part))
 
     async def _content(self, said: Sequence[Message]) -> tuple[File, ...]:
         found = []
@@ -193,8 +192,8 @@ class EmailDesk:
         event = await self._event(came, case, operator, asked)
         receipt = await inbox.accept(event)
         told = await inbox.told(event, receipt, _TOLD)
-        if told.result or told.state == REFUSED:
-            await self._tell(case, came, told.result)
+        if told.result or told.state == REFUSED or came.notes:
+            await self._tell(case, came, "\n\n".join(filter(None, (told.result, came.notes))))
         return told
 
     async def _operator(self, came: "Came") -> Operator | None:
@@ -260,23 +259,21 @@ class EmailDesk:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """A mail that came to a case's address: read, with its files saved and its sender looked at."""
+    """A mail that came to a case's address: read, with its files saved and its sender looked at.
+
+    `notes` say which files were not kept.
+    """
 
     mail: Mail
     written: Written
     trust: Trust
     files: tuple[FileId, ...] = ()
+    notes: str = ""
 
 
 def _id_of(message_id: str) -> str:
     """Return the event id of an operator's mail, under which a later one finds what it answers."""
     return short("desk mail", message_id) if message_id else ""
-
-
-def _message(part: Part) -> Message:
-    if part.message is None:
-        raise PermanentError("There is no message.")
-    return part.message
 
 
 def _version(case: Case) -> str:

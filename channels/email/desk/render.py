@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from channels.notes import notes_of
 from core.case import Case
 from core.delivery import Delivery, DeliveryState
 from core.messages import Author, Message
@@ -73,7 +74,8 @@ def spoken(message: Message) -> str:
     at = datetime.fromtimestamp(message.at, UTC).strftime("%d %b %H:%M UTC")
     who = message.name or {Author.BOT: "Assistant", Author.SYSTEM: "Threadline"}.get(message.author, "Customer")
     files = "".join(f"\n\n*File:* {verbatim(file.name)}" for file in message.files)
-    return f"**{verbatim(who)}** {verbatim(f'({at})')}\n\n{verbatim(message.text[:_LONGEST])}{files}"
+    said = f"**{verbatim(who)}** {verbatim(f'({at})')}\n\n{verbatim(message.text[:_LONGEST])}{files}"
+    return "\n\n".join(filter(None, (said, verbatim(notes_of(message)))))
 
 
 def state(case: Case) -> str:

@@ -78,7 +78,8 @@ class Letter:
 
     `person` is the operator who wrote it, '' for the bot. `return_path` is the envelope's sender, which `send` is
     given: it is no header. `date` is in seconds since the epoch, UTC. `in_reply_to` makes it an answer: the subject
-    gets 'Re: '. `automatic` is '' only for what a person wrote. `foot` says how to reach a person, `foot_link`
+    gets 'Re: '. `automatic` is '' only for what a person wrote. `remark` is a sentence of the program's own about the
+    mail that is answered, below the text and its sources. `foot` says how to reach a person, `foot_link`
     leads there. `quoted` is the message that is answered: who wrote it when, and its text. `delivery` is the
     delivery's id, `language` that of the text.
     """
@@ -98,6 +99,7 @@ class Letter:
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     sources: tuple[Citation, ...] = ()
+    remark: str = ""
     foot: str = ""
     foot_link: str = ""
     quoted: tuple[str, str] | None = None
@@ -208,9 +210,8 @@ def _plain(letter: Letter) -> str:
     foot = [line for line in (_name(letter), _clean(letter.foot), _link(letter)) if line]
     blocks = [
         markdown.to_text(_clean(letter.text_markdown)),
-        "\n".join(
-            f"[{index}] {words}" + (f" ({source})" if source else "") for index, words, source in _sources(letter)
-        ),
+        "\n".join(_source_plain(*source) for source in _sources(letter)),
+        _clean(letter.remark),
         "\n".join(("-- ", *foot)) if foot else "",
         _quoted_plain(letter),
     ]
@@ -222,6 +223,7 @@ def _page(letter: Letter) -> str:
     blocks = (
         markdown.to_html(_clean(letter.text_markdown), _addresses(letter.sources)),
         _ruled(_source_html(*source) for source in _sources(letter)),
+        _ruled([escape(_clean(letter.remark))] if letter.remark else ()),
         _ruled(_foot_html(letter)),
         _quoted_html(letter),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, refused
+from channels.desk.answers import LATER, NEVER_READ, NO_CASE, TOO_MANY_FILES, lane, refused
 from channels.desk.commands import command, heading
 from channels.desk.doings import Doings, NoChange
 from channels.later import Later
@@ -133,6 +133,9 @@ class Actions:
         return self._others[root]
 
     async def _line(self, case: CaseId, operator: Operator, said: slack_parse.Said, event: JSON) -> None:
+        if said.left_out:
+            self._say(said.user, TOO_MANY_FILES.format(most=slack_parse.MOST_FILES), said.place.root)
+            return
         for file in said.files:
             if file.size > MAX_FILE:
                 most = MAX_FILE // 1024 // 1024

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from channels.desk.answers import LATER, NEVER_READ, NO_CASE, lane, private_word, refused
+from channels.desk.answers import LATER, NEVER_READ, NO_CASE, TOO_MANY_FILES, lane, private_word, refused
 from channels.desk.commands import Command, command, heading
 from channels.desk.doings import TOLD, Doings, NoChange, Say, tell
 from channels.later import Later
@@ -25,7 +25,7 @@ from channels.teams.desk.operators import Operators
 from channels.teams.desk.posting import Poster
 from channels.teams.desk.render import moved, suggestion
 from channels.teams.names import root_of, thread_in
-from channels.teams.parse import Changed, Person, Pressed, Said
+from channels.teams.parse import MOST_FILES, Changed, Person, Pressed, Said
 from core.case import Case
 from core.desk import Operator
 from core.errors import ThreadlineError
@@ -142,6 +142,8 @@ class Actions:
             self._say(said.person, thread, operator)
         elif said.unfetched:
             self._say(said.person, thread, NO_FILES)
+        elif said.left_out:
+            self._say(said.person, thread, TOO_MANY_FILES.format(most=MOST_FILES))
         else:
             event = await self._doings.line(case, said.event, operator, text, said.files, raw)
             await self._doings.enter(event, self._whispering(said.person, thread), self._later)

@@ -12,6 +12,7 @@ import structlog
 
 from channels.base import Sent
 from channels.patience import surely
+from channels.teams import names
 from channels.teams.desk.channel import TeamsDesk
 from channels.teams.desk.operators import Operators
 from channels.teams.names import CHANNEL, channel_of
@@ -20,6 +21,7 @@ from core.delivery import Part
 from core.errors import PermanentError
 from core.events import CardDue
 from core.inbound import Noticed
+from core.messages import IgnoredBecause, InboundIgnored
 from core.store.desks import DeskPlace
 from core.store.inbox import Clock, Inbox
 from core.store.store import Store
@@ -46,7 +48,16 @@ CHOSEN = (
     "Mention me with the word help to read what else I can do here."
 )
 CHOSEN_ALREADY = "This is the desk already."
+MOVED = (
+    "The desk has moved from here to another place, so nothing was done with this. The cases and their cards are "
+    "there: go on in that place, and mention me there."
+)
 _ASKED = re.compile(r"desk(?:\s+(?P<code>\d[\d\s\u2010-\u2015-]{3,30}))?", re.IGNORECASE)
+
+
+def _note(channel: str) -> str:
+    """Return the id under which it is noted that the desk came to a place."""
+    return f"{channel}:desk"
 
 
 def asked(text: str) -> str | None:
@@ -118,7 +129,7 @@ class ChosenDesk:
             return NOT_HERE
         place = await self.place()
         if place and place.name == channel:
-            await self._bring_cards(place)
+            await self._settle(place)
             return CHOSEN_ALREADY
         if not code:
             return NEEDS_CODE
@@ -129,14 +140,27 @@ class ChosenDesk:
         if not await self._store.desks.move(self.name, code, chosen):
             return WRONG_CODE
         log.info("teams_desk_chosen", channel=channel, by=said.person.user)
-        await self._bring_cards(chosen)
+        await self._settle(chosen)
         return CHOSEN
 
-    async def _bring_cards(self, place: DeskPlace) -> None:
-        """Have each open case's card posted there; asked for again, that changes nothing."""
+    async def _settle(self, place: DeskPlace) -> None:
+        """Take note of the place, and have each open case's card posted there; done again, that changes nothing."""
+        key = names.key(str(place.route.get("tenant") or ""), "")
+        await self._inbox.accept(InboundIgnored(key, _note(place.name), IgnoredBecause.EMPTY))
         async for case in self._store.cases.every_open():
             if case.desk == self.name:
                 await self._inbox.accept(Noticed(case.id, f"desk:{place.at}", CardDue(case.id)))
+
+    async def has_left(self, said: Said) -> bool:
+        """Say whether somebody who works at the desk wrote where it was before, and is no more."""
+        where, channel = said.place, in_channel(said.place)
+        if where.scope is Scope.PERSONAL or not await self._store.receipts.result_of(
+            names.key(where.tenant, ""), _note(channel)
+        ):
+            return False
+        operator = await self._operators.known(said.person)
+        place = await self.place()
+        return bool(operator and operator.active and place and place.name != channel)
 
     # As any desk
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.desk.words import about, brief, cut, facts, how, one_line, remarks, sentence, shortened, worst, writer
-from channels.parts import left_out
+from channels.notes import left_out
 from core.case import Case
 from core.delivery import Delivery, DeliveryState, PartKind
 from core.ids import FileId
@@ -117,23 +117,8 @@ def test_below_a_line_stands_what_happened_to_it(said: Message, told: list[str])
     assert remarks(said) == told
 
 
-@pytest.mark.parametrize(
-    ("text", "full", "told"),
-    [
-        ("Look:", f"Look:\n\n{left_out(2, 10)}", [left_out(2, 10)]),
-        ("Look:", f"Look:\n\n[1 attached file] {left_out(1, 10)}", [f"[1 attached file] {left_out(1, 10)}"]),
-        ("Look: [here]", "", []),
-        ("Look:", "Look:\n\n> Where?\n[1]", []),  # a mail with what it quotes
-        ("Look:", "Look: [here] and there", []),
-        ("Look:", "Somewhere: Look: [here]", []),
-    ],
-)
-def test_below_a_line_stands_what_its_channel_could_not_bring_of_it(text: str, full: str, told: list[str]) -> None:
-    assert remarks(replace(message(text), full=full)) == told
-
-
-def test_nothing_is_said_of_files_that_all_came() -> None:
-    assert left_out(0, 10) == ""
+def test_below_a_line_stands_what_its_channel_could_not_bring_of_it() -> None:
+    assert remarks(replace(message("Look:"), full=f"Look:\n\n{left_out(2, 10)}")) == [left_out(2, 10)]
 
 
 def fates(*states: DeliveryState) -> list[Delivery]:

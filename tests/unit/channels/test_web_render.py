@@ -139,7 +139,7 @@ def test_a_survey_says_for_which_case_and_whether_it_has_its_answer(rating: Rati
 def test_the_customer_is_told_who_speaks_by_name_and_never_by_id(
     thread: Thread | None, status: dict[str, object]
 ) -> None:
-    assert render.status(thread, NAMES) == status
+    assert render.status(thread, NAMES, Policy()) == status
 
 
 def test_a_case_has_the_fields_of_the_contract() -> None:

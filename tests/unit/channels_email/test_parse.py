@@ -53,6 +53,14 @@ def test_a_mail_without_words_says_its_subject_unless_it_brings_a_file() -> None
     assert "encrypted" in message(replace(MAIL, text="", unreadable="It is encrypted.")).text
 
 
+def test_what_was_not_kept_stands_below_all_of_the_mail_and_not_among_its_words() -> None:
+    said = parse.message(
+        MAIL, Written("It squeaks.", "It squeaks.\n\n> What?"), TRUSTED, OURS, thread=None, notes="[No.]"
+    )
+    assert (said.text, said.full) == ("It squeaks.", "It squeaks.\n\n> What?\n\n[No.]")
+    assert message(replace(MAIL, text="", subject=""), notes="[No.]").text == "[No.]"
+
+
 def test_an_answer_goes_to_the_sender_and_to_everybody_in_copy_but_us() -> None:
     mail = replace(MAIL, to=(US, LEE), cc=(Address("jo@example.org"), Address(OURS.reply("c1"))))
     route = message(mail).route

@@ -89,6 +89,13 @@ def test_the_html_body_says_the_same() -> None:
     assert page(LETTER).xpath("//blockquote[@type='cite']")
 
 
+def test_a_remark_stands_below_the_sources_and_above_the_foot_in_both_bodies() -> None:
+    noted = replace(LETTER, remark="I took <20> files.")
+    for body in (plain(noted), words(noted)):
+        at = [body.index(piece) for piece in ("Returns (returns.md)", "I took <20> files.", "To reach a person")]
+        assert at == sorted(at)
+
+
 def test_what_a_letter_does_not_have_leaves_no_trace() -> None:
     bare = replace(LETTER, sources=(), foot="", foot_link="", quoted=None, cc=(), text_markdown="Hello.")
     assert plain(bare) == "Hello.\n"

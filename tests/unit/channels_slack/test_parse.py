@@ -311,14 +311,19 @@ def test_a_captured_event_says_itself_whom_it_was_sent_to(body: dict[str, Any], 
     assert parse.recipient(body) == me
 
 
-def test_deleted_files_are_left_out_and_ten_are_enough() -> None:
-    many = [{**PDF, "id": f"F{number}"} for number in range(12)]
-    said = happened(message(files=[{"id": "F0", "mode": "tombstone"}, *many[:3]]))
+def test_deleted_files_are_left_out() -> None:
+    many = [{**PDF, "id": f"F{number}"} for number in range(3)]
+    said = happened(message(files=[{"id": "F0", "mode": "tombstone"}, *many]))
     assert isinstance(said, Said)
     assert [file.origin["id"] for file in said.files] == ["F0", "F1", "F2"]
-    said = happened(message(files=many))
+
+
+@pytest.mark.parametrize(("many", "taken", "left_out"), [(9, 9, 0), (10, 10, 0), (13, 10, 3)])
+def test_files_above_ten_are_counted(many: int, taken: int, left_out: int) -> None:
+    gone = [{"id": "F0", "mode": "tombstone"}] * 2
+    said = happened(message(files=[*gone, *[PDF] * many]))
     assert isinstance(said, Said)
-    assert len(said.files) == parse.MOST_FILES
+    assert (len(said.files), said.left_out) == (taken, left_out)
 
 
 # Presses
