@@ -8,19 +8,20 @@ Ids for new rows are made here, so that state and effects name the same ones.
 from dataclasses import replace
 from typing import assert_never
 
-from core import language, wording
+from core import confirming, language, wording
 from core.decision import Decision
 from core.effects import (
     Amend,
     Effect,
     MarkBounced,
     MarkDesk,
+    NoteGap,
     Post,
     Rate,
-    Remember,
     Remind,
     SaveDraft,
     ShowCard,
+    StartDraft,
     SupersedeRun,
     SupersedeSends,
 )
@@ -42,8 +43,11 @@ from core.events import (
     PartBounced,
     RunEnded,
     RunResult,
+    RunSlow,
 )
-from core.handoff import hand_off, reopen
+from core.gaps import is_gap
+from core.handoff import hand_off, remembered, reopen
+from core.ids import RunId, new_id
 from core.messages import Author, IgnoredBecause, Rating
 from core.operating import operator_did, start_run
 from core.phrases import is_thanks
@@ -54,6 +58,10 @@ from core.wording import Line
 
 def decide(thread: Thread, event: Event, moment: Moment) -> Decision:
     """Return what `event` does to `thread`. Raises `Refused` for an operator's action that is not allowed now."""
+    return confirming.fenced(thread, _decide(thread, event, moment))
+
+
+def _decide(thread: Thread, event: Event, moment: Moment) -> Decision:
     match event:
         case CustomerSaid():
             return _customer_said(thread, event, moment)
@@ -67,6 +75,8 @@ def decide(thread: Thread, event: Event, moment: Moment) -> Decision:
             return _part_bounced(thread, event)
         case RunEnded():
             return _run_ended(thread, event, moment)
+        case RunSlow():
+            return _run_slow(thread, event, moment)
         case OperatorDid():
             return operator_did(thread, event, moment)
         case OperatorGone():
@@ -91,22 +101,34 @@ def _customer_said(thread: Thread, event: CustomerSaid, moment: Moment) -> Decis
     said = Post(Author.CUSTOMER, event.text, name=event.name, files=event.files, full=event.full)
     thread = _heard(thread, event)
     if thread.owner.kind is not OwnerKind.BOT:
-        return _before(said, Decision(replace(thread, turn_over_up_to=thread.asked_up_to), _card(thread)))
+        return _before(said, Decision(replace(thread, turn_over_up_to=thread.asked_up_to), _for_people(thread, moment)))
     if thread.resolved and _comes_back(thread.resolved, event, moment):
         return _before(said, reopen(thread, thread.resolved, moment))
+    thread, marked, line = confirming.heard(thread, event, moment)
     if thread.run and thread.run.speaking:
-        return Decision(thread, (said,))  # its end starts the next run
-    return _before(said, start_run(thread))
+        return Decision(thread, (said, *marked))  # its end starts the next run
+    if line and thread.run is None:
+        return _said_shortly(thread, (said, *marked), line)
+    return _before(said, start_run(thread), *marked)
+
+
+def _said_shortly(thread: Thread, before: tuple[Effect, ...], line: Line) -> Decision:
+    """End the turn with a fixed line of the bot's."""
+    post = Post(Author.BOT, wording.text(line, thread.language))
+    asked = thread.asked_up_to
+    thread = replace(thread, last_seq=thread.last_seq + 1, turn_over_up_to=asked, answered_up_to=asked)
+    return Decision(thread, (*before, post))
 
 
 def _heard(thread: Thread, event: CustomerSaid) -> Thread:
     seq = thread.last_seq + 1
+    theirs = event.customer in ("", thread.customer)  # '' in receipts of before it was kept
     return replace(
         thread,
         last_seq=seq,
         asked_up_to=seq,
         customer_name=event.name or thread.customer_name,
-        verified=event.verified and (thread.verified or not thread.asked_up_to),
+        verified=event.verified and theirs and (thread.verified or not thread.asked_up_to),
         subject=thread.subject or event.subject,
         trust=event.trust,
         route=event.route,
@@ -120,8 +142,15 @@ def _comes_back(resolved: Resolved, event: CustomerSaid, moment: Moment) -> bool
     return soon and (bool(event.files) or not is_thanks(event.text))
 
 
-def _before(said: Post, decision: Decision) -> Decision:
-    return replace(decision, effects=(said, *decision.effects))
+def _before(said: Post, decision: Decision, *marked: Effect) -> Decision:
+    return replace(decision, effects=(said, *marked, *decision.effects))
+
+
+def _for_people(thread: Thread, moment: Moment) -> tuple[Effect, ...]:
+    """Show people that the customer wrote; in shadow mode, with what the bot would answer."""
+    if not thread.case or not moment.policy.shadow:
+        return _card(thread)
+    return (*_card(thread), StartDraft(RunId(new_id("r")), thread.case))
 
 
 def _card(thread: Thread) -> tuple[ShowCard, ...]:
@@ -172,10 +201,13 @@ def _run_ended(thread: Thread, event: RunEnded, moment: Moment) -> Decision:
         return Decision(thread, ignored=IgnoredBecause.STALE)
     thread = replace(thread, run=None)
     result = event.result
-    if result.outcome is Outcome.HANDED_OFF:
-        return hand_off(thread, result, run.id, moment)
+    gap = (NoteGap(result),) if is_gap(result) else ()
+    if result.outcome is Outcome.HANDED_OFF or moment.policy.shadow:
+        decision = hand_off(thread, result, run.id, moment)
+        return replace(decision, effects=(*decision.effects, *gap))
+    thread, asked = confirming.ended(thread, run, result, moment)
     answer = Post(Author.BOT, result.text, citations=result.citations, run=run.id)
-    effects: tuple[Effect, ...] = (*_remembered(thread, result), answer)
+    effects: tuple[Effect, ...] = (*remembered(thread, result), answer, *asked, *gap)
     seen = run.seen_up_to
     thread = replace(thread, last_seq=thread.last_seq + 1, turn_over_up_to=seen, answered_up_to=seen)
     if thread.asked_up_to <= seen:
@@ -184,9 +216,20 @@ def _run_ended(thread: Thread, event: RunEnded, moment: Moment) -> Decision:
     return replace(decision, effects=(*effects, *decision.effects))
 
 
-def _remembered(thread: Thread, result: RunResult) -> tuple[Effect, ...]:
-    """Nothing is kept about somebody that nobody vouches for: it might be about another."""
-    return tuple(Remember(fact) for fact in result.facts) if thread.is_theirs else ()
+def _run_slow(thread: Thread, event: RunSlow, moment: Moment) -> Decision:
+    run = thread.run
+    if run is None or run.id != event.run or event.epoch != thread.epoch:
+        return Decision(thread, ignored=IgnoredBecause.STALE)
+    return Decision(thread) if run.speaking or moment.policy.shadow else _apologised(thread)
+
+
+def _apologised(thread: Thread) -> Decision:
+    """Tell a customer who waits that it takes longer: once for what they wrote, and in chats alone."""
+    if thread.apologised_up_to >= thread.asked_up_to:
+        return Decision(thread)
+    line = Post(Author.SYSTEM, wording.text(Line.WAITING_LONG, thread.language), presence=True)
+    thread = replace(thread, apologised_up_to=thread.asked_up_to, last_seq=thread.last_seq + 1)
+    return Decision(thread, (line,))
 
 
 def _operator_gone(thread: Thread, event: OperatorGone) -> Decision:
@@ -205,7 +248,9 @@ def _case_overdue(thread: Thread, event: CaseOverdue) -> Decision:
     seen = (event.case, event.epoch, event.answered_up_to)
     if seen != (thread.case, thread.epoch, thread.answered_up_to):
         return Decision(thread, ignored=IgnoredBecause.STALE)
-    return Decision(thread, (Remind(event.case, event.sentence, everyone=event.again), ShowCard(event.case)))
+    told = _apologised(thread)
+    reminder = Remind(event.case, event.sentence, everyone=event.again)
+    return replace(told, effects=(*told.effects, reminder, ShowCard(event.case)))
 
 
 def _draft_ended(thread: Thread, event: DraftEnded) -> Decision:

@@ -38,7 +38,9 @@ _MINE = (
 )
 _LOOKING_ON = (DeskAction.NOTE, DeskAction.DRAFT, DeskAction.ASSIGN)
 _RESOLVED = (DeskAction.NOTE, DeskAction.REOPEN)
-NEEDS_TEXT = frozenset({DeskAction.REPLY, DeskAction.NOTE, DeskAction.EDIT})
+ALWAYS = frozenset({DeskAction.FORGET})
+"""What any operator may do in any state of a case: it is about the customer, not about the conversation."""
+NEEDS_TEXT = frozenset({DeskAction.REPLY, DeskAction.NOTE, DeskAction.EDIT, DeskAction.FORGET})
 NEEDS_MESSAGE = frozenset(_ON_MESSAGES)
 MAX_TEXT = 20_000
 
@@ -128,7 +130,7 @@ def refusal(event: OperatorDid, owner: Owner, *, is_open: bool) -> str | None:
     incomplete = _incomplete(event)
     if incomplete:
         return incomplete
-    if event.action in allowed(owner, is_open=is_open, operator=event.operator):
+    if event.action in ALWAYS or event.action in allowed(owner, is_open=is_open, operator=event.operator):
         return None
     if not is_open:
         return "This case is resolved. Reopen it to go on, or leave a note."
@@ -153,7 +155,12 @@ def _incomplete(event: OperatorDid) -> str | None:
     return None
 
 
-_A = {DeskAction.REPLY: "A reply", DeskAction.NOTE: "A note", DeskAction.EDIT: "A message"}
+_A = {
+    DeskAction.REPLY: "A reply",
+    DeskAction.NOTE: "A note",
+    DeskAction.EDIT: "A message",
+    DeskAction.FORGET: "What to forget",
+}
 
 _ALIKE = 0.6
 """From this share of common words on, a reply is the suggestion, edited (chosen by reading pairs)."""

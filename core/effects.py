@@ -5,8 +5,10 @@ Every effect becomes rows in the same commit as the new state; nothing here does
 
 from dataclasses import dataclass
 
+from core.actions import ActionState, Proposal
 from core.events import RunResult, Suggestion
-from core.ids import CaseId, DeliveryId, FileId, MessageId, OperatorId, RunId
+from core.ids import ActionId, CaseId, DeliveryId, FactId, FileId, MessageId, OperatorId, RunId
+from core.memory import Recap
 from core.messages import Author, Citation, Rating
 
 
@@ -100,10 +102,11 @@ class SupersedeSends:
 
 @dataclass(frozen=True, slots=True)
 class OpenCase:
-    """Give the thread to the desk, with what the run knew."""
+    """Give the thread to the desk, with what the run knew; None where no run asked for people."""
 
     case: CaseId
     result: RunResult
+    run: RunId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +179,59 @@ class Remember:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeepRecap:
+    """Keep what was said in the thread, in short."""
+
+    recap: Recap
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Keep a fact about the thread's customer no longer."""
+
+    fact: FactId
+
+
+@dataclass(frozen=True, slots=True)
+class NoteGap:
+    """Keep what a run found no answer to."""
+
+    result: RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestArticle:
+    """Keep what people answered in a case as an article that may be."""
+
+    case: CaseId
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Keep the change that the run asks the customer about."""
+
+    action: ActionId
+    run: RunId
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAction:
+    """Write down what became of a proposed change: confirmed, declined or expired; nothing if it has ended already."""
+
+    action: ActionId
+    state: ActionState
+
+
 Effect = (
     Remember
+    | Forget
+    | KeepRecap
+    | Propose
+    | MarkAction
+    | NoteGap
+    | SuggestArticle
     | Post
     | Amend
     | MarkBounced

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from core.actions import Proposal
+from core.budget import Usage
 from core.grounding import Grounding
 from core.ids import CaseId, DeliveryId, FileId, MessageId, OperatorId, RunId
+from core.memory import Recap
 from core.messages import Citation, DeskAction, IgnoredBecause, Resolution
 
 
@@ -36,7 +39,11 @@ class HandoffReason(StrEnum):
     NOT_HELPFUL = "not_helpful"
     SENSITIVE = "sensitive"
     BUDGET_USED = "budget_used"
+    MODEL_BUDGET = "model_budget"
+    SHADOW = "shadow"
     FILE_SENT = "file_sent"
+    TOOL_FAILED = "tool_failed"
+    UNSAFE_ANSWER = "unsafe_answer"
 
     @property
     def sentence(self) -> str:
@@ -56,7 +63,11 @@ _SENTENCES = {
     HandoffReason.NOT_HELPFUL: "The customer said twice that the answers did not help.",
     HandoffReason.SENSITIVE: "The customer wrote about a sensitive subject.",
     HandoffReason.BUDGET_USED: "The assistant has answered as often as it may in one conversation.",
+    HandoffReason.SHADOW: "The assistant only looks on; what it would have answered is the suggested reply.",
+    HandoffReason.MODEL_BUDGET: "What the language model may cost in a day is used up.",
     HandoffReason.FILE_SENT: "The customer sent a file that the assistant can't read.",
+    HandoffReason.TOOL_FAILED: "What the customer confirmed could not be done.",
+    HandoffReason.UNSAFE_ANSWER: "The assistant's answer was held back: something in it may not leave.",
 }
 
 
@@ -74,7 +85,8 @@ class RunResult:
 
     `text` is what the customer reads (for a handoff: the part that had already been streamed, mostly
     empty). `reason` is set exactly when `outcome` is HANDED_OFF; `detail` is for operators,
-    `facts` are what the agent was told to remember.
+    `facts` are what the agent was told to remember, `usage` what it took of language models, `recap`
+    what was said before, where it had to sum that up; `proposal` is a change that the customer is asked about.
     """
 
     outcome: Outcome
@@ -86,6 +98,9 @@ class RunResult:
     grounding: Grounding = field(default_factory=Grounding)
     trace: tuple[TraceStep, ...] = ()
     facts: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    proposal: Proposal | None = None
+    recap: Recap | None = None
 
     def __post_init__(self) -> None:
         if (self.outcome is Outcome.HANDED_OFF) != (self.reason is not None):
@@ -99,6 +114,7 @@ class Suggestion:
     text: str = ""
     citations: tuple[Citation, ...] = ()
     summary: str = ""
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +129,7 @@ class CustomerSaid:
     subject: str = ""
     trust: str = ""
     route: dict[str, object] = field(default_factory=dict)
+    customer: str = ""
     kind: Literal["customer_said"] = "customer_said"
 
 
@@ -236,6 +253,15 @@ class RunEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSlow:
+    """The run `run`, started under `epoch`, has let its customer wait for a while."""
+
+    run: RunId
+    epoch: int
+    kind: Literal["run_slow"] = "run_slow"
+
+
+@dataclass(frozen=True, slots=True)
 class EventFailed:
     """An event of this thread could not be handled, however often it was tried; people take over."""
 
@@ -255,4 +281,4 @@ Received = (
     | CardDue
 )
 """What enters through a receipt."""
-Event = Received | RunEnded | DraftEnded | DeskUnreachable | EventFailed
+Event = Received | RunEnded | RunSlow | DraftEnded | DeskUnreachable | EventFailed

@@ -7,9 +7,21 @@ customer comes back to a resolved case.
 from dataclasses import replace
 from datetime import datetime
 
-from core import wording
+from core import shadow, wording
 from core.decision import Decision
-from core.effects import OpenCase, Post, Remember, ReopenCase, ShowCard, StartDraft, SupersedeRun, SupersedeSends
+from core.effects import (
+    Effect,
+    KeepRecap,
+    OpenCase,
+    Post,
+    Remember,
+    ReopenCase,
+    SaveDraft,
+    ShowCard,
+    StartDraft,
+    SupersedeRun,
+    SupersedeSends,
+)
 from core.events import HandoffReason, RunResult
 from core.ids import CaseId, RunId, new_id
 from core.messages import Author
@@ -25,30 +37,53 @@ _LINES = {
     HandoffReason.INTERNAL_ERROR: Line.HANDED_OFF_FAILED,
     HandoffReason.SENSITIVE: Line.HANDED_OFF_SENSITIVE,
     HandoffReason.FILE_SENT: Line.HANDED_OFF_FILE,
+    HandoffReason.TOOL_FAILED: Line.HANDED_OFF_FAILED,
 }
 
 
 def hand_off(thread: Thread, result: RunResult, run: RunId | None, moment: Moment) -> Decision:
-    """Give the thread to the desk: the customer's line exactly once, the card always, and a draft for the operators."""
+    """Give the thread to the desk: the customer's line exactly once, the card always, and a draft for the operators.
+
+    In shadow mode the customer reads nothing, waits on, and the draft is what the run would have said.
+    """
     case = CaseId(new_id("c"))
+    if moment.policy.shadow:
+        return _in_shadow(thread, result, run, case)
     broken_off = Post(Author.BOT, result.text, citations=result.citations, run=run)
     spoken = (broken_off,) if result.text else ()
     line = _LINES.get(result.reason, Line.HANDED_OFF) if result.reason else Line.HANDED_OFF
     told = Post(Author.SYSTEM, _together(wording.text(line, thread.language), person_when(thread, moment)))
     thread = replace(
+        _at_desk(thread, case), last_seq=thread.last_seq + len(spoken) + 1, answered_up_to=thread.asked_up_to
+    )
+    facts = remembered(thread, result)
+    draft = StartDraft(RunId(new_id("r")), case)
+    return Decision(thread, (*facts, *spoken, OpenCase(case, result, run), told, ShowCard(case), draft))
+
+
+def _in_shadow(thread: Thread, result: RunResult, run: RunId | None, case: CaseId) -> Decision:
+    suggestion = shadow.would_say(result)
+    draft = SaveDraft(case, suggestion) if suggestion else StartDraft(RunId(new_id("r")), case)
+    effects = (*remembered(thread, result), OpenCase(case, shadow.unsaid(result), run), draft, ShowCard(case))
+    return Decision(_at_desk(thread, case), effects)
+
+
+def _at_desk(thread: Thread, case: CaseId) -> Thread:
+    return replace(
         thread,
         owner=DESK,
         epoch=thread.epoch + 1,
         run=None,
         case=case,
         resolved=None,
-        last_seq=thread.last_seq + len(spoken) + 1,
         turn_over_up_to=thread.asked_up_to,
-        answered_up_to=thread.asked_up_to,
     )
-    facts = (Remember(fact) for fact in result.facts)
-    draft = StartDraft(RunId(new_id("r")), case)
-    return Decision(thread, (*facts, *spoken, OpenCase(case, result), told, ShowCard(case), draft))
+
+
+def remembered(thread: Thread, result: RunResult) -> tuple[Effect, ...]:
+    """Keep what was said, in short, and the facts: none about somebody whom nobody vouches for, it may be another."""
+    facts = tuple(Remember(fact) for fact in result.facts) if thread.is_theirs else ()
+    return (*facts, *((KeepRecap(result.recap),) if result.recap else ()))
 
 
 def person_when(thread: Thread, moment: Moment) -> str:

@@ -184,6 +184,7 @@ class DeskAction(StrEnum):
     WITHDRAW = "withdraw"
     CHECK = "check"
     RESEND = "resend"
+    FORGET = "forget"
 
 
 class Resolution(StrEnum):

@@ -11,6 +11,7 @@ from core.effects import (
     CheckArrival,
     CloseCase,
     Effect,
+    Forget,
     JudgeDraft,
     Post,
     ReopenCase,
@@ -18,12 +19,13 @@ from core.effects import (
     ShowCard,
     StartDraft,
     StartRun,
+    SuggestArticle,
     SupersedeRun,
     SupersedeSends,
 )
 from core.errors import Refused
 from core.events import OperatorDid
-from core.ids import OperatorId, RunId, new_id
+from core.ids import FactId, OperatorId, RunId, new_id
 from core.messages import Author, DeskAction, Resolution
 from core.policy import Moment
 from core.thread import BOT, DESK, ActiveRun, Owner, OwnerKind, Resolved, Thread
@@ -74,6 +76,8 @@ def _allowed(thread: Thread, event: OperatorDid, moment: Moment) -> Decision:
             return _reopen(thread, event)
         case DeskAction.EDIT | DeskAction.WITHDRAW | DeskAction.CHECK | DeskAction.RESEND:
             return Decision(thread, (_on_message(event), ShowCard(event.case)))
+        case DeskAction.FORGET:
+            return Decision(thread, (Forget(FactId(event.text)), ShowCard(event.case)))
         case _:
             assert_never(event.action)
 
@@ -162,12 +166,17 @@ def start_run(thread: Thread) -> Decision:
 
 
 def _resolve(thread: Thread, event: OperatorDid, moment: Moment) -> Decision:
-    """Close the case; the customer may write again to the same person, and is asked once how it went."""
+    """Close the case; the customer may write again to the same person, and is asked once how it went.
+
+    What solved it may become an article.
+    """
     line = wording.text(Line.RESOLVED, thread.language, operator=event.name)
     surveyed = event.outcome in _SURVEYED and thread.surveyed != event.case and moment.policy.survey
     decision = _close(thread, event, line, event.outcome.value, presence=surveyed)
     thread = replace(decision.thread, resolved=Resolved(event.case, event.operator, event.name, moment.at))
     thread = replace(thread, answered_up_to=thread.asked_up_to)
+    if event.outcome is Resolution.SOLVED:
+        decision = replace(decision, effects=(*decision.effects, SuggestArticle(event.case)))
     if not surveyed:
         return replace(decision, thread=thread)
     question = Post(Author.SYSTEM, wording.text(Line.SURVEY, thread.language), survey=event.case)

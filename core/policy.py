@@ -16,7 +16,8 @@ class Policy:
 
     `desk` takes new cases; `second_desk` is told what the first one leaves waiting ('': everyone at
     the first is called instead). `unclaimed` and `unanswered` count opening time only; 0 never reminds.
-    A message within `reopen` of a resolution goes to the person who had the case.
+    A message within `reopen` of a resolution goes to the person who had the case. `shadow`: the bot says nothing to
+    customers; what it would say is suggested to people.
     """
 
     hours: Hours = ALWAYS
@@ -26,6 +27,7 @@ class Policy:
     unanswered: float = 30 * _MINUTE
     reopen: float = 7 * _DAY
     survey: bool = True
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

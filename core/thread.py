@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
+from core.actions import Pending
 from core.ids import CaseId, OperatorId, RunId, ThreadId, ThreadKey
 
 
@@ -70,10 +71,12 @@ class Thread:
 
     `last_seq` numbers the last message, `asked_up_to` the customer's last one, and `turn_over_up_to`
     the last customer message that has had its answer or its reason for none; `answered_up_to` the last that
-    the bot, a person or a handover answered: what lies behind it waits for words. `case` is the open case,
+    the bot, a person or a handover answered: what lies behind it waits for words. `apologised_up_to` is the last
+    of those about which the customer was told that it takes longer. `case` is the open case,
     `surveyed` the last one whose survey was sent. `language` is what the customer writes in ('' unknown);
-    `verified` says that somebody vouched for who wrote all of the customer's messages, and `trust` what is known of
-    the last one's sender. `subject` is the conversation's title. `route` is what the channel needs to answer.
+    `verified` says that somebody vouched for who wrote all of the customer's messages, and that it was always
+    `customer`, `trust` what is known of the last one's sender. `subject` is the conversation's title, `route` what
+    the channel needs to answer, `pending` the change that the customer was asked about.
     """
 
     id: ThreadId
@@ -88,6 +91,7 @@ class Thread:
     asked_up_to: int = 0
     turn_over_up_to: int = 0
     answered_up_to: int = 0
+    apologised_up_to: int = 0
     run: ActiveRun | None = None
     case: CaseId | None = None
     resolved: Resolved | None = None
@@ -95,6 +99,7 @@ class Thread:
     subject: str = ""
     trust: str = ""
     route: Mapping[str, object] = field(default_factory=dict)
+    pending: Pending | None = None
 
     @property
     def is_theirs(self) -> bool:

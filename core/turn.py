@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from core.ids import FileId
+from core.actions import Action, ActionState, Call
+from core.budget import Spent
+from core.ids import ActionId, FileId
+from core.memory import Fact, Recap
 from core.messages import Author, Message
 from core.phrases import is_greeting, is_thanks, is_vague
 from core.thread import Thread
@@ -15,14 +18,18 @@ class Turn:
     """A thread and what has been said in it, notes left out: last, the customer's words that wait for an answer.
 
     `facts` are known about the customer; `hint` is what an operator wants of a draft; `texts` are
-    what the customer's files say.
+    what the customer's files say; `spent` is what language models took today, where that is limited;
+    `action` is the change that the customer has said yes to.
     """
 
     thread: Thread
     messages: tuple[Message, ...]
-    facts: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
     hint: str = ""
     texts: Mapping[FileId, str] = field(default_factory=dict)
+    spent: Spent = field(default_factory=Spent)
+    recap: Recap | None = None
+    action: Action | None = None
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -75,4 +82,23 @@ class Voice(Protocol):
 
     async def say(self, text: str) -> None:
         """Let the customer read `text`: all of the answer so far, in whole sentences."""
+        ...
+
+
+class Ledger(Protocol):
+    """Where a run writes down its calls of the owner's tools. `bot.worker` hands one to each run."""
+
+    async def begin(self, action: ActionId) -> Action:
+        """Write that the change is being made, before it is: once more than before, or with its end if it has one.
+
+        Raises `Superseded` once the run no longer counts.
+        """
+        ...
+
+    async def settle(self, action: ActionId, state: ActionState, result: str, took: int) -> None:
+        """Write what came of the change; `took` is in milliseconds."""
+        ...
+
+    async def note(self, call: Call) -> None:
+        """Write down a call that changed nothing."""
         ...

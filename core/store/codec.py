@@ -24,8 +24,8 @@ def load_event(data: Any) -> Received:
 
 
 def dump_result(result: RunResult) -> Any:
-    """Return `result` as JSON values."""
-    return _results.dump_python(result, mode="json")
+    """Return `result` as JSON values; a proposed change is kept as a row of its own, for as long as it is open."""
+    return _results.dump_python(result, mode="json", exclude={"proposal"})
 
 
 def load_result(data: Any) -> RunResult:

@@ -1,19 +1,18 @@
 """What the bot was told to remember about a customer; one customer's facts never reach another's threads."""
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.ids import new_id
+from core.errors import Refused
+from core.ids import FactId, ThreadId, new_id
+from core.memory import Fact
 from core.store.schema import facts
 from core.thread import Thread
 
 MOST_REMEMBERED = 50
 MAX_FACT = 500
 _ABOUT = (
-    select(facts.c.text)
-    .where(facts.c.customer == bindparam("customer"))
-    .order_by(facts.c.at.desc())
-    .limit(MOST_REMEMBERED)
+    select(facts).where(facts.c.customer == bindparam("customer")).order_by(facts.c.at.desc()).limit(MOST_REMEMBERED)
 )
 
 
@@ -26,7 +25,14 @@ async def remember(connection: AsyncConnection, thread: Thread, text: str, now: 
     )
 
 
-async def about(connection: AsyncConnection, customer: str) -> list[str]:
+async def about(connection: AsyncConnection, customer: str) -> tuple[Fact, ...]:
     """Return the newest `MOST_REMEMBERED` facts about `customer`, oldest first."""
-    rows = await connection.scalars(_ABOUT, {"customer": customer})
-    return list(reversed(rows.all()))
+    rows = (await connection.execute(_ABOUT, {"customer": customer})).all()
+    return tuple(Fact(FactId(row.id), row.text, row.at, ThreadId(row.thread_id)) for row in reversed(rows))
+
+
+async def forget(connection: AsyncConnection, customer: str, fact: FactId) -> None:
+    """Drop a fact about `customer`, in the caller's transaction. Raises `Refused` if there is none of that id."""
+    gone = await connection.execute(delete(facts).where(facts.c.id == fact, facts.c.customer == customer))
+    if gone.rowcount != 1:
+        raise Refused("That is not known about this customer, or was forgotten already.")

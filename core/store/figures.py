@@ -6,9 +6,10 @@ from statistics import median
 from sqlalchemy import func, or_, select
 
 from core.figures import Figures
+from core.shadow import Agreement, agreements
 from core.store.engine import Database
 from core.store.ratings import SURVEY
-from core.store.schema import cases, ratings
+from core.store.schema import cases, draft_fates, ratings
 
 
 class FiguresOf:
@@ -16,6 +17,12 @@ class FiguresOf:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def agreement(self, since: float) -> list[Agreement]:
+        """Return how often operators sent what was suggested since then, by what it was about, the most first."""
+        query = select(draft_fates.c.subject, draft_fates.c.fate).where(draft_fates.c.at >= since)
+        async with self._database.reading(much=True) as connection:
+            return agreements((row.subject, row.fate) for row in await connection.execute(query))
 
     async def of(self, since: float, until: float) -> Figures:
         """Return what happened between `since` and `until`, seconds since the epoch."""

@@ -179,6 +179,7 @@ class Receipts:
                     inbound.subject,
                     inbound.trust,
                     inbound.route,
+                    inbound.customer,
                 )
             case InboundIgnored():
                 about = await threads.find(connection, inbound.key)

@@ -6,17 +6,18 @@ kept on the row and nothing is sent.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.budget import Spent, Usage
 from core.decision import Decision
 from core.delivery import Part, PartKind
 from core.errors import Superseded
-from core.events import DraftEnded, RunEnded, RunResult, Suggestion
+from core.events import DraftEnded, RunEnded, RunResult, RunSlow, Suggestion
 from core.ids import CaseId, DeliveryId, RunId, ThreadId, new_id
 from core.messages import Author, IgnoredBecause
 from core.policy import Moment, Policy
-from core.store import extractions, facts, leases, threads
+from core.store import actions, extractions, facts, leases, recaps, threads
 from core.store.codec import dump_result, load_result
 from core.store.engine import Database
 from core.store.leases import Lease
@@ -35,6 +36,18 @@ _claim = leases.Claim(
 )
 
 
+_tokens = runs.c.tokens_in + runs.c.tokens_out
+_SPENT = select(
+    func.coalesce(func.sum(case((runs.c.thread_id == bindparam("thread"), _tokens), else_=0)), 0).label("conversation"),
+    func.coalesce(func.sum(_tokens), 0).label("today"),
+    func.coalesce(func.sum(runs.c.cost), 0.0).label("cost"),
+).where(runs.c.finished_at >= bindparam("since"))
+
+
+def _took(usage: Usage) -> dict[str, float]:
+    return {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "cost": usage.cost}
+
+
 def _stream(row: Row[Any], thread: Thread) -> Part:
     run, platform_id = RunId(row.run_id), row.platform_id
     return Part(DeliveryId(row.id), row.key, PartKind.STREAM, thread, run=run, platform_id=platform_id)
@@ -42,6 +55,22 @@ def _stream(row: Row[Any], thread: Thread) -> Part:
 
 def _stream_of(lease: Lease) -> ColumnElement[bool]:
     return deliveries.c.key == stream_key(lease.id)
+
+
+async def check_counts(connection: AsyncConnection, lease: Lease) -> None:
+    """Raise `Superseded` unless the run still counts, as the caller's transaction sees it."""
+    mine = await connection.scalar(
+        select(runs.c.id)
+        .join(threads_table, threads_table.c.run_id == runs.c.id)
+        .where(
+            runs.c.id == lease.id,
+            runs.c.lease_token == lease.token,
+            runs.c.state == leases.WAITING,
+            threads_table.c.epoch == runs.c.epoch,
+        )
+    )
+    if mine is None:
+        raise Superseded(f"run {lease.id} no longer counts")
 
 
 class Runs:
@@ -67,13 +96,30 @@ class Runs:
         async with self._database.reading() as connection:
             thread = await threads.load(connection, ThreadId(lease.row.thread_id))
             said = await read_messages(connection, thread.id)
-            known = await facts.about(connection, thread.customer) if thread.is_theirs else []
+            known = await facts.about(connection, thread.customer) if thread.is_theirs else ()
+            recap = await recaps.of(connection, thread.id)
             texts = await extractions.texts(connection, thread.id)
+            pending = thread.pending if lease.row.kind != DRAFT else None
+            action = await actions.load(connection, pending.id) if pending and pending.confirmed else None
         seen = [
             m for m in said if m.for_customer and (m.author is not Author.CUSTOMER or m.seq <= lease.row.seen_up_to)
         ]
         seen.sort(key=lambda m: m.author is Author.CUSTOMER and m.seq > thread.answered_up_to)
-        return Turn(thread, tuple(seen), tuple(known), lease.row.hint, texts)
+        return Turn(thread, tuple(seen), known, lease.row.hint, texts, action=action, recap=recap)
+
+    async def spent(self, thread: ThreadId, now: float) -> Spent:
+        """Return what language models took since midnight, on the desk's clocks: for `thread`, and for all."""
+        async with self._database.reading() as connection:
+            row = (
+                await connection.execute(_SPENT, {"thread": thread, "since": self._policy.hours.midnight(now)})
+            ).one()
+        return Spent(row.conversation, row.today, row.cost)
+
+    async def slow(self, lease: Lease, now: float) -> Decision:
+        """Have the customer told that it takes longer, if the run still counts and has said nothing."""
+        async with self._database.writing("runs.slow") as connection:
+            event = RunSlow(RunId(lease.id), lease.row.epoch)
+            return await threads.advance(connection, ThreadId(lease.row.thread_id), event, Moment(now, self._policy))
 
     async def heartbeat(self, lease: Lease, now: float) -> None:
         """Keep the lease. Raises `Superseded` if the run no longer counts."""
@@ -83,21 +129,7 @@ class Runs:
     async def check(self, lease: Lease) -> None:
         """Raise `Superseded` unless the run still counts; asked before each tool and each piece of a stream."""
         async with self._database.reading() as connection:
-            await self._check(connection, lease)
-
-    async def _check(self, connection: AsyncConnection, lease: Lease) -> None:
-        mine = await connection.scalar(
-            select(runs.c.id)
-            .join(threads_table, threads_table.c.run_id == runs.c.id)
-            .where(
-                runs.c.id == lease.id,
-                runs.c.lease_token == lease.token,
-                runs.c.state == leases.WAITING,
-                threads_table.c.epoch == runs.c.epoch,
-            )
-        )
-        if mine is None:
-            raise Superseded(f"run {lease.id} no longer counts")
+            await check_counts(connection, lease)
 
     async def speak(self, lease: Lease, now: float) -> Part | None:
         """Commit that a piece of the stream goes out, before it does. Raises `Superseded` if the run no longer counts.
@@ -107,7 +139,7 @@ class Runs:
         """
         async with self._database.writing("runs.speak") as connection:
             thread = await threads.load(connection, ThreadId(lease.row.thread_id), lock=True)
-            await self._check(connection, lease)
+            await check_counts(connection, lease)
             on_its_way = {"lease_until": now + leases.LEASE_SECONDS}
             again = update(deliveries).where(_stream_of(lease)).values(**on_its_way).returning(deliveries)
             if thread.run and thread.run.speaking:
@@ -170,7 +202,7 @@ class Runs:
             if decision.ignored is IgnoredBecause.STALE:
                 await self._keep(connection, lease, result, now)
             else:
-                await leases.finish(connection, lease, "done", now, result=dump_result(result))
+                await leases.finish(connection, lease, "done", now, result=dump_result(result), **_took(result.usage))
             await close_stream(connection, RunId(lease.id), now)
             return decision
 
@@ -181,7 +213,8 @@ class Runs:
             event = DraftEnded(CaseId(lease.row.case_id), suggestion)
             thread = ThreadId(lease.row.thread_id)
             decision = await threads.advance(connection, thread, event, Moment(now, self._policy))
-            await leases.finish(connection, lease, "done", now)
+            took = _took(suggestion.usage) if suggestion else {}
+            await leases.finish(connection, lease, "done", now, **took)
             return decision
 
     async def _keep(self, connection: AsyncConnection, lease: Lease, result: RunResult, now: float) -> None:
@@ -193,7 +226,13 @@ class Runs:
                 runs.c.lease_token == lease.token,
                 runs.c.state.in_((leases.WAITING, "superseded")),
             )
-            .values(state="superseded", finished_at=now, lease_until=None, result=dump_result(result))
+            .values(
+                state="superseded",
+                finished_at=now,
+                lease_until=None,
+                result=dump_result(result),
+                **_took(result.usage),
+            )
         )
         if kept.rowcount != 1:
             raise Superseded(f"run {lease.id} no longer counts, and another worker has it")

@@ -76,6 +76,7 @@ threads = Table(
     Column("asked_up_to", Integer, nullable=False),
     Column("turn_over_up_to", Integer, nullable=False),
     Column("answered_up_to", Integer, nullable=False, server_default="0"),
+    Column("apologised_up_to", Integer, nullable=False, server_default="0"),
     Column("run_id", ID),
     Column("run_seen_up_to", Integer),
     Column("run_speaking", Boolean, nullable=False),
@@ -88,6 +89,7 @@ threads = Table(
     Column("subject", Text, nullable=False, server_default=""),
     Column("trust", Text, nullable=False, server_default=""),
     Column("route", JSON),
+    Column("pending", JSON(none_as_null=True)),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     UniqueConstraint("channel", "account", "conversation"),
@@ -160,6 +162,10 @@ runs = work(
     Column("epoch", Integer, nullable=False),
     Column("seen_up_to", Integer, nullable=False),
     Column("result", JSON),
+    Column("tokens_in", Integer, nullable=False, server_default="0"),
+    Column("tokens_out", Integer, nullable=False, server_default="0"),
+    Column("cost", Float, nullable=False, server_default="0"),
+    Index("ix_runs_finished_at", "finished_at"),
 )
 
 deliveries = work(
@@ -288,3 +294,83 @@ facts = Table(
     Column("at", Float, nullable=False),
     Index("ix_facts_customer", "customer"),
 )
+
+draft_fates = Table(
+    "draft_fates",
+    metadata,
+    Column("case_id", ID, primary_key=True),
+    Column("draft", String(64), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("fate", String(20), nullable=False),
+    Column("at", Float, nullable=False),
+    Index("ix_draft_fates_at", "at"),
+)
+"""What became of each suggested reply that an operator has answered with or without; `draft` is its words' digest."""
+
+recaps = Table(
+    "recaps",
+    metadata,
+    Column("thread_id", ID, ForeignKey("threads.id", ondelete="CASCADE"), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("up_to", Integer, nullable=False),
+    Column("sources", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+gaps = Table(
+    "knowledge_gaps",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("thread_id", ID, ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
+    Column("case_id", ID),
+    Column("question", Text, nullable=False),
+    Column("likeness", String(64), nullable=False),
+    Column("nearest", Text, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("at", Float, nullable=False),
+    Index("ix_knowledge_gaps_at", "at"),
+    Index("ix_knowledge_gaps_thread_id", "thread_id"),
+)
+"""What was asked that the knowledge base did not carry; it goes with its thread."""
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("thread_id", ID, ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
+    Column("case_id", ID, nullable=False, unique=True),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("decided_by", ID),
+    Column("decided_name", NAME, nullable=False, server_default=""),
+    Column("decided_at", Float),
+    Column("file", String(300), nullable=False, server_default=""),
+    Column("content", Text, nullable=False, server_default=""),
+    Index("ix_articles_state", "state", "at"),
+    Index("ix_articles_thread_id", "thread_id"),
+)
+"""What people answered, suggested as articles; `content` is an approved one's until its file is written."""
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("id", ID, nullable=False, unique=True),
+    Column("thread_id", ID, ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", ID, nullable=False, server_default=""),
+    Column("tool", NAME, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("shown", JSON, nullable=False),
+    Column("sentence", Text, nullable=False, server_default=""),
+    Column("state", String(20), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("result", Text, nullable=False, server_default=""),
+    Column("took", Integer, nullable=False, server_default="0"),
+    Column("asked_at", Float, nullable=False),
+    Column("settled_at", Float),
+    Index("ix_actions_thread_id", "thread_id", "n"),
+)
+"""Every call of the owner's tools. A change has the sentence that its customer read, and its secrets till it ends."""

@@ -3,9 +3,12 @@
 from sqlalchemy import func, select
 
 from core.ids import ThreadId, ThreadKey
+from core.memory import Fact
 from core.messages import Message
 from core.policy import Policy
-from core.store import leases, threads
+from core.store import facts, leases, threads
+from core.store.actions import Actions
+from core.store.articles import Articles
 from core.store.cases import Cases
 from core.store.credentials import Credentials
 from core.store.deliveries import Deliveries
@@ -13,6 +16,7 @@ from core.store.desks import Desks
 from core.store.engine import Database
 from core.store.extractions import Extractions
 from core.store.figures import FiguresOf
+from core.store.gaps import Gaps
 from core.store.receipts import Receipts
 from core.store.runs import Runs
 from core.store.schema import deliveries, extractions, receipts, runs
@@ -27,6 +31,7 @@ class Store:
     def __init__(self, database: Database, *, quiet: float = 0.0, policy: Policy | None = None) -> None:
         """`quiet`: seconds a run waits for more of a customer's words; `policy`: the desk's rules."""
         self.database = database
+        self.policy = policy or Policy()
         self.receipts = Receipts(database, quiet=quiet, policy=policy)
         self.extractions = Extractions(database)
         self.runs = Runs(database, policy=policy)
@@ -36,6 +41,9 @@ class Store:
         self.figures = FiguresOf(database)
         self.credentials = Credentials(database)
         self.desks = Desks(database)
+        self.gaps = Gaps(database)
+        self.actions = Actions(database)
+        self.articles = Articles(database)
 
     async def thread(self, thread: ThreadId) -> Thread:
         """Return a thread by its id. Raises LookupError if there is none."""
@@ -55,6 +63,11 @@ class Store:
         """Return the messages of a thread with a `seq` above `after`, notes included; as `read_messages`."""
         async with self.database.reading() as connection:
             return await read_messages(connection, thread, after=after, changed_since=changed_since)
+
+    async def facts_about(self, thread: Thread) -> tuple[Fact, ...]:
+        """Return what is known about the customer of `thread`, oldest first; nothing if nobody vouches for them."""
+        async with self.database.reading() as connection:
+            return await facts.about(connection, thread.customer) if thread.is_theirs else ()
 
     async def forget_leases(self) -> None:
         """End every lease: for the only process on this database, at its start, when all holders are dead."""

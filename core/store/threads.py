@@ -3,12 +3,13 @@
 `advance` is the heart: receipts, runs and deliveries all go through it.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.actions import Pending
 from core.decide import decide
 from core.decision import Decision
 from core.events import CustomerChanged, Event
@@ -75,12 +76,14 @@ def _state(thread: Thread, now: float) -> dict[str, object]:
         "subject": thread.subject,
         "trust": thread.trust,
         "route": dict(thread.route),
+        "pending": asdict(thread.pending) if thread.pending else None,
         "owner": str(thread.owner),
         "epoch": thread.epoch,
         "last_seq": thread.last_seq,
         "asked_up_to": thread.asked_up_to,
         "turn_over_up_to": thread.turn_over_up_to,
         "answered_up_to": thread.answered_up_to,
+        "apologised_up_to": thread.apologised_up_to,
         "run_id": run.id if run else None,
         "run_seen_up_to": run.seen_up_to if run else None,
         "run_speaking": run.speaking if run else False,
@@ -109,6 +112,7 @@ def to_thread(row: Row[Any]) -> Thread:
         asked_up_to=row.asked_up_to,
         turn_over_up_to=row.turn_over_up_to,
         answered_up_to=row.answered_up_to,
+        apologised_up_to=row.apologised_up_to,
         run=ActiveRun(RunId(row.run_id), row.run_seen_up_to, row.run_speaking) if row.run_id else None,
         case=CaseId(row.case_id) if row.case_id else None,
         resolved=_resolved(row),
@@ -116,6 +120,7 @@ def to_thread(row: Row[Any]) -> Thread:
         subject=row.subject,
         trust=row.trust,
         route=row.route or {},
+        pending=Pending(**row.pending) if row.pending else None,
     )
 
 

@@ -11,8 +11,13 @@ from core.effects import (
     Amend,
     CheckArrival,
     Effect,
+    Forget,
+    KeepRecap,
+    MarkAction,
     MarkBounced,
+    NoteGap,
     Post,
+    Propose,
     Rate,
     Remember,
     Remind,
@@ -20,6 +25,7 @@ from core.effects import (
     ShowCard,
     StartDraft,
     StartRun,
+    SuggestArticle,
     SupersedeRun,
     SupersedeSends,
 )
@@ -27,7 +33,7 @@ from core.errors import Refused
 from core.ids import MessageId, new_id
 from core.messages import Author
 from core.policy import Moment
-from core.store import extractions, facts, ratings
+from core.store import actions, articles, extractions, facts, gaps, ratings, recaps
 from core.store.casebook import Casebook
 from core.store.codec import dump_citations
 from core.store.leases import WAITING
@@ -88,6 +94,18 @@ class Writer:
                 await self._supersede_run(effect)
             case Remember():
                 await facts.remember(self._connection, self._thread, effect.text, self._now)
+            case Forget():
+                await facts.forget(self._connection, self._thread.customer, effect.fact)
+            case KeepRecap():
+                await recaps.keep(self._connection, self._thread.id, effect.recap, self._now)
+            case Propose():
+                await actions.propose(self._connection, self._thread, effect, self._now)
+            case MarkAction():
+                await actions.mark(self._connection, effect, self._now)
+            case NoteGap():
+                await gaps.note(self._connection, self._thread, effect.result, self._now)
+            case SuggestArticle():
+                await articles.suggest(self._connection, self._thread, effect.case, self._now)
             case Rate():
                 await ratings.rate(self._connection, self._thread, effect, self._now)
             case _:
