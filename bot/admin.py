@@ -16,7 +16,7 @@ from bot.http import metrics_response
 from bot.work import ask
 from channels.web.access import Unauthorised, bearer
 from channels.web.parse import BadRequest, read_object, read_text
-from core.errors import TemporaryError
+from core.errors import SetupError, TemporaryError
 from core.figures import Waiting
 
 MOST_FOUND = 100
@@ -38,6 +38,8 @@ class Admin:
             web.post("/api/v1/admin/ask", self.ask),
             web.post("/api/v1/admin/kb/search", self.search),
             web.post("/api/v1/admin/kb/sync", self.sync),
+            web.post("/api/v1/admin/kb/drop", self.drop),
+            web.post("/api/v1/admin/tools", self.tools),
         )
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -88,13 +90,36 @@ class Admin:
     async def sync(self, request: web.Request) -> web.Response:
         """Bring the index in line with the sources given, or the configured ones."""
         self._check(request)
-        data = read_object(await request.read())
-        sources = data.get("sources") or []
-        if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
-            raise web.HTTPBadRequest(text='"sources" is a list of folders and addresses.')
+        sources = _sources(read_object(await request.read()))
         readiness = self._threadline.readiness
         report = await (readiness.read(sources) if sources else readiness.sync())
         return web.json_response(report.as_json())
+
+    async def drop(self, request: web.Request) -> web.Response:
+        """Drop the documents of the sources given from the index."""
+        self._check(request)
+        sources = _sources(read_object(await request.read()))
+        try:
+            removed = await self._threadline.readiness.drop(sources)
+        except SetupError as error:
+            raise BadRequest("bad_source", str(error)) from None
+        return web.json_response({"removed": removed})
+
+    async def tools(self, request: web.Request) -> web.Response:
+        """What the MCP servers are at: why one is away, and which tools were left out since the start."""
+        self._check(request)
+        servers = self._threadline.servers
+        states = servers.states() if servers else []
+        return web.json_response(
+            {"servers": [{"name": name, "away": away, "left_out": out} for name, away, out in states]}
+        )
+
+
+def _sources(data: dict[str, Any]) -> list[str]:
+    sources = data.get("sources") or []
+    if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
+        raise web.HTTPBadRequest(text='"sources" is a list of folders and addresses.')
+    return sources
 
 
 async def readiness_parts(threadline: Threadline) -> dict[str, dict[str, Any]]:
@@ -107,7 +132,11 @@ async def readiness_parts(threadline: Threadline) -> dict[str, dict[str, Any]]:
     status = threadline.knowledge.status()
     return {
         "store": store,
-        "model": {"ready": status.model != "loading", "state": status.model},
+        "model": {
+            "ready": status.model != "loading",
+            "state": status.model,
+            "languages": list(status.languages) or ["all"],
+        },
         "index": {
             "ready": threadline.readiness.is_open,
             "state": status.mode,

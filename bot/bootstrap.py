@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import web
 
+from bot.articles import Articles
 from bot.home import Home
 from bot.jobs import schedule
+from bot.models import make_provider
 from bot.platforms import Parts, Platforms, make_platforms
 from bot.readiness import Readiness
+from bot.screen import make_screen
 from bot.sending import Sender
 from bot.settings import SAMPLE_KB, Settings
 from bot.sweeps import Sweeps
 from bot.telemetry import Metrics
+from bot.toolbox import load_tools, make_servers
 from bot.worker import Worker
 from channels.base import Channel, Desk
 from channels.web.access import Access
+from channels.web.articles import DeskArticles
 from channels.web.channel import WebChannel
 from channels.web.chat import Chat
 from channels.web.desk import WebDesk
@@ -29,7 +34,8 @@ from channels.web.limits import RateLimit
 from channels.web.pages import Pages
 from core import language, phrases
 from core.agent.assistant import Assistant
-from core.agent.providers import ModelSettings, Provider, extractive, load_instructions, openai_provider
+from core.agent.providers import Provider, extractive, load_instructions
+from core.agent.toolbox import Toolbox
 from core.bell import Bell
 from core.errors import SetupError
 from core.faults import FaultPoints
@@ -49,6 +55,7 @@ from kb.web import Limits, Web
 
 if TYPE_CHECKING:
     from channels.email.senders.resolver import Lookup
+    from core.agent.servers import Servers
 
 log = structlog.get_logger()
 
@@ -80,11 +87,13 @@ class Threadline:
     readiness: Readiness
     worker: Worker
     sweeps: Sweeps
+    articles: Articles
     metrics: Metrics
     access: Access
     routes: Sequence[web.RouteDef]
     own_embedder: Embedder | None
     platforms: Platforms
+    servers: "Servers | None"
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -106,9 +115,13 @@ class Threadline:
         loading = asyncio.create_task(self.readiness.load())
         loading.add_done_callback(_report)
         working = asyncio.create_task(self.worker.run())
-        scheduler = schedule(self.store, self.files, self.sweeps, self.readiness, self.settings, self.clock)
+        scheduler = schedule(
+            self.store, self.files, self.sweeps, self.readiness, self.articles, self.settings, self.clock
+        )
         try:
             async with AsyncExitStack() as doors:
+                if self.servers:
+                    await doors.enter_async_context(self.servers.running())
                 await doors.enter_async_context(self.platforms.running())
                 yield
         finally:
@@ -116,6 +129,7 @@ class Threadline:
             for task in (working, loading, warming):
                 task.cancel()
             await asyncio.gather(working, loading, warming, return_exceptions=True)
+            await self.articles.close()
             await self.close()
 
     async def close(self) -> None:
@@ -174,16 +188,20 @@ def build(
         chroma_url=settings.chroma_url or None,
         reranker=make_reranker(settings),
     )
-    assistant = make_assistant(settings, knowledge, provider, files)
+    servers = make_servers(settings)
+    toolbox = Toolbox(tuple(load_tools(settings.tools)), servers.tools if servers else tuple)
+    assistant = make_assistant(settings, knowledge, provider, files, toolbox)
     web = Web(private_hosts=settings.kb_private_hosts, limits=Limits(pages=settings.kb_web_pages))
-    readiness = Readiness(knowledge, assistant, settings.kb_path, web=web)
+    folder = (settings.articles_path or home.path / "articles").expanduser().resolve()
+    readiness = Readiness(knowledge, assistant, settings.kb_path, web=web, articles=folder)
+    articles = Articles(store, readiness, embedder, folder, clock, policy.hours.zone)
     metrics = Metrics()
     channel = WebChannel(bell)
     platforms = make_platforms(Parts(settings, home, store, files, inbox, clock, _suggestions(settings)), lookup)
     configured: tuple[Channel, ...] = (channel, *(platform.channel for platform in platforms), *channels)
     known_desks = _known_desks(settings, {WEB_DESK: channel, **(desks or {}), **platforms.desks})
     sender = Sender({one.name: one for one in configured}, known_desks, files)
-    worker = Worker(store, bell, clock, readiness.assistant, sender, metrics)
+    worker = Worker(store, bell, clock, readiness.assistant, sender, metrics, slow_seconds=settings.slow_seconds)
     access = Access(store, clock, hosts=settings.hosts)
     limit = RateLimit(
         {
@@ -196,6 +214,7 @@ def build(
     parts = (
         Chat(store, files, inbox, Identities(settings.widget_secret, clock=clock), access, channel, bell, clock, limit),
         WebDesk(store, files, inbox, access, bell, clock, policy),
+        DeskArticles(articles, access),
         Pages(lambda: _page_config(settings, assistant)),
     )
     routes = [route for part in parts for route in part.routes()] + platforms.routes()
@@ -212,11 +231,13 @@ def build(
         readiness=readiness,
         worker=worker,
         sweeps=Sweeps(store, inbox, bell, policy, clock),
+        articles=articles,
         metrics=metrics,
         access=access,
         routes=routes,
         own_embedder=own_embedder,
         platforms=platforms,
+        servers=servers,
     )
 
 
@@ -241,7 +262,11 @@ def open_files(settings: Settings, home: Home, database: Database) -> Files:
 
 def make_embedder(settings: Settings) -> Embedder:
     """Return the configured embedding model, not yet loaded."""
-    return Embedder(settings.embedding_model or None, dimensions=settings.embedding_dimensions)
+    return Embedder(
+        settings.embedding_model or None,
+        dimensions=settings.embedding_dimensions,
+        languages=settings.embedding_languages,
+    )
 
 
 def make_reranker(settings: Settings) -> Reranker | None:
@@ -254,23 +279,41 @@ _MODEL_FLOOR = 0.5
 
 
 def make_assistant(
-    settings: Settings, knowledge: KnowledgeBase, provider: Provider | None = None, files: Files | None = None
+    settings: Settings,
+    knowledge: KnowledgeBase,
+    provider: Provider | None = None,
+    files: Files | None = None,
+    toolbox: Toolbox | None = None,
 ) -> Assistant:
-    """Return the assistant with the configured provider; with `files` it can look at customers' pictures."""
+    """Return the assistant with the configured provider.
+
+    With `files` it can look at customers' pictures, with a `toolbox` call the owner's tools.
+    """
     provider = provider or make_provider(settings)
+    instructions, drafting = load_instructions(settings.company), load_instructions(settings.company, "drafting")
+    tools = load_instructions(settings.company, "tools")
     assistant = Assistant(
         provider,
         knowledge,
-        load_instructions(settings.company),
+        instructions,
         floor=rank.floors()[settings.answer_caution] * (_MODEL_FLOOR if provider.has_model else 1),
         related_floor=rank.related_floor(),
         seconds=settings.run_seconds,
-        drafting=load_instructions(settings.company, "drafting"),
+        drafting=drafting,
         subjects=load_subjects(settings),
         most_answers=settings.conversation_answers,
         most_hourly={"email": settings.email_answers_per_hour},
+        screen=make_screen(settings, instructions, drafting, tools),
+        toolbox=toolbox or Toolbox(),
+        tools_instructions=tools,
     )
-    return replace(assistant, open_file=files.read) if files else assistant
+    if files:
+        assistant = replace(assistant, open_file=files.read)
+    if not provider.has_model:
+        return assistant
+    then = settings.budget_then
+    spare = make_assistant(settings, knowledge, extractive(), files, toolbox) if then == "quote" else None
+    return replace(assistant, memory=settings.memory_tokens, budget=settings.budget, spare=spare)
 
 
 def load_subjects(settings: Settings) -> Subjects:
@@ -281,22 +324,6 @@ def load_subjects(settings: Settings) -> Subjects:
         return Subjects.parse(settings.sensitive_subjects.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SetupError(f"SENSITIVE_SUBJECTS={settings.sensitive_subjects}: {error}") from None
-
-
-def make_provider(settings: Settings) -> Provider:
-    """Return the configured language model, or the extractive answerer when there is none."""
-    if not settings.has_model:
-        return extractive()
-    return openai_provider(
-        ModelSettings(
-            model=settings.azure_openai_deployment or settings.openai_model,
-            api_key=settings.azure_openai_api_key or settings.openai_api_key or "none",
-            base_url=settings.openai_base_url,
-            api=settings.openai_api or ("chat" if settings.openai_base_url else "responses"),
-            azure_endpoint=settings.azure_openai_endpoint,
-            sees=settings.model_sees_pictures,
-        )
-    )
 
 
 def _suggestions(settings: Settings) -> list[str]:

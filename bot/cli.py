@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markdown import Markdown
 
+from bot.cli_agreement import add_agreement
+from bot.cli_articles import add_articles
+from bot.cli_gaps import add_gaps
 from bot.cli_kb import add_kb
 from bot.cli_mail import add_mail
 from bot.cli_operator import add_operator
 from bot.cli_replay import add_replay
 from bot.cli_teams import add_teams
-from bot.report import eval_tables, progress_bar
+from bot.report import eval_report, progress_bar
 from bot.settings import Settings, load_settings
 from bot.telemetry import configure_logging
 from bot.terminal import add, err, out, print_json, takes_json, through_serve
@@ -34,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         settings = load_settings()
         levels = {"serve": settings.log_level, "doctor": "critical"}  # the doctor says it in its own words
-        configure_logging(levels.get(options.command, "warning"))
+        configure_logging(levels.get(options.command, "warning"), settings.redacted)
         done: int = asyncio.run(options.run(settings, options))
         return done
     except ThreadlineError as error:
@@ -71,6 +74,9 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--split", help="keep the questions of this split")
     command.add_argument("--limit", type=int, help="keep the first N questions of each file")
     takes_json(command)
+    add_gaps(commands)
+    add_agreement(commands)
+    add_articles(commands)
     add_operator(commands)
     add_mail(commands)
     add_replay(commands)
@@ -119,8 +125,8 @@ async def _eval(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print_json(figures)
     else:
-        for table in eval_tables(figures):
-            out.print(table)
+        for part in eval_report(figures):
+            out.print(part)
     return 0
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_kb(commands: Commands) -> None:
     """Add the commands of `threadline kb`."""
-    group = commands.add_parser("kb", help="the knowledge base: sync, search").add_subparsers(
+    group = commands.add_parser("kb", help="the knowledge base: sync, search, drop").add_subparsers(
         metavar="COMMAND", required=True
     )
     command = add(
@@ -30,6 +30,9 @@ def add_kb(commands: Commands) -> None:
         metavar="PATH_OR_URL",
         help="folders, pages, sitemaps, or sites (an address that ends in '/'); those of KB_PATH when none is given",
     )
+    takes_json(command)
+    command = add(group, "drop", _kb_drop, "drop what was read from a source", "threadline kb drop ./old-manuals")
+    command.add_argument("sources", nargs="+", metavar="PATH_OR_URL", help="as they were given to kb sync")
     takes_json(command)
     command = add(
         group, "search", _kb_search, "show the passages found for a query", "threadline kb search 'return a bike' --k 3"
@@ -69,6 +72,20 @@ async def _kb_sync(settings: Settings, options: argparse.Namespace) -> int:
 def _absolute(sources: Sequence[str]) -> list[str]:
     """Return the folders as a serving process elsewhere must name them; addresses stay as they are."""
     return [source if "://" in source else str(Path(source).resolve()) for source in sources]
+
+
+async def _kb_drop(settings: Settings, options: argparse.Namespace) -> int:
+    async def alone(threadline: "Threadline") -> Any:
+        async with threadline.opened():
+            return {"removed": await threadline.readiness.drop(sources)}
+
+    sources = _absolute(options.sources)
+    dropped = await through_serve(settings, "/api/v1/admin/kb/drop", {"sources": sources}, alone)
+    if options.json:
+        print_json(dropped)
+    else:
+        out.print(f"{dropped['removed']} documents dropped.")
+    return 0
 
 
 async def _kb_search(settings: Settings, options: argparse.Namespace) -> int:

@@ -4,9 +4,11 @@ import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from bot.bootstrap import load_subjects, make_embedder, make_provider, open_database
+from bot.bootstrap import load_subjects, make_embedder, open_database
 from bot.check import Check
+from bot.doctor_tools import examine_tools
 from bot.home import Home
+from bot.models import make_provider
 from bot.settings import SAMPLE_KB, Settings
 from core.agent.providers import ping
 from core.desk import Operator
@@ -15,7 +17,9 @@ from core.policy import WEB_DESK
 from core.store.migrations import current, newest
 from core.store.places import open_place
 from core.store.store import Store
+from core.wording import language_name
 from kb.documents import SourceError
+from kb.embed import Embedder
 from kb.load import find, is_address, root_of
 
 
@@ -35,9 +39,12 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
     yield await _embeddings(settings)
     yield _sources(settings)
     yield await _model(settings)
+    yield _redaction(settings)
     yield _desk(settings)
     yield _hours(settings)
     yield _subjects(settings)
+    async for check in examine_tools(settings, home):
+        yield check
     if settings.email_address:
         from bot.doctor_email import examine_email
 
@@ -125,11 +132,19 @@ async def _embeddings(settings: Settings) -> Check:
     embedder = make_embedder(settings)
     try:
         if await embedder.ready():
-            return Check("embeddings", "ok", settings.embedding_model or "the packaged all-MiniLM-L6-v2, verified")
+            name = settings.embedding_model or "the packaged all-MiniLM-L6-v2, verified"
+            return Check("embeddings", "ok", f"{name}; {_covered(embedder)}")
         fix = "Install it with: make install" if not settings.embedding_model else "Check EMBEDDING_MODEL."
         return Check("embeddings", "broken", f"{embedder.state}; searching by words only", fix)
     finally:
         await embedder.close()
+
+
+def _covered(embedder: Embedder) -> str:
+    if not embedder.languages:
+        return "taken to cover every language"
+    names = ", ".join(sorted(language_name(code, "en") for code in embedder.languages))
+    return f"covers {names}: questions in other languages are searched by words alone"
 
 
 def _sources(settings: Settings) -> Check:
@@ -163,6 +178,14 @@ async def _model(settings: Settings) -> Check:
         await provider.close()
     fix = "Check the key, the address and the model's name."
     return Check("language model", "broken", problem, fix) if problem else Check("language model", "ok", provider.name)
+
+
+def _redaction(settings: Settings) -> Check:
+    """What of customers neither a model nor a log reads."""
+    if not settings.redacted:
+        fix = "Set REDACT=cards,ibans,ids,passwords,keys, unless the model runs with you and the log stays there."
+        return Check("redaction", "off", "models and logs read all that customers write", fix)
+    return Check("redaction", "ok", f"{', '.join(sorted(settings.redacted))}: read by no model and no log")
 
 
 def _desk(settings: Settings) -> Check:

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
 from bot.settings import SAMPLE_KB
 from core.agent.assistant import Assistant
+from core.errors import SetupError
 from kb.documents import OnProgress, SyncReport
 from kb.load import fingerprint, is_address
+from kb.plan import root_of
 from kb.search import KnowledgeBase
 from kb.sync import forget, sync
 from kb.web import Web
@@ -25,12 +28,27 @@ async def roots(knowledge: KnowledgeBase) -> set[str]:
     return {one.root for one in known.values()}
 
 
+def _holds(source: str, folder: str) -> bool:
+    """Whether a sync of `source` reads the files of `folder`, too; hidden folders are left out by every sync."""
+    if is_address(source) or not Path(folder).is_relative_to(root_of(source)):
+        return False
+    return not any(part.startswith(".") for part in Path(folder).relative_to(root_of(source)).parts)
+
+
 class Readiness:
     """Opens the knowledge base, fills it if it is empty, keeps it in step, and lets questions through."""
 
     def __init__(
-        self, knowledge: KnowledgeBase, assistant: Assistant, sources: list[str], *, web: Web | None = None
+        self,
+        knowledge: KnowledgeBase,
+        assistant: Assistant,
+        sources: list[str],
+        *,
+        web: Web | None = None,
+        articles: Path | None = None,
     ) -> None:
+        """`articles` is the folder of approved articles: a source beside the others once something is in it."""
+        self._articles = root_of(str(articles)) if articles else ""
         self._knowledge = knowledge
         self._assistant = assistant
         self._sources = sources
@@ -70,8 +88,9 @@ class Readiness:
         While KB_PATH is not set, folders that were read by `kb sync FOLDER` count instead of the sample.
         """
         async with self._reading:
-            own = await roots(self._knowledge) - {SAMPLE} if self._sources == [SAMPLE] else set()
-            sources = sorted(own) or self._sources
+            held = await roots(self._knowledge)
+            own = held - {SAMPLE, self._articles} if self._sources == [SAMPLE] else set()
+            sources = await asyncio.to_thread(self._and_articles, sorted(own) or self._sources, held)
             await self._note(sources)
             report = await sync(self._knowledge, sources, prune=True, web=self._web, progress=progress)
         for failure in report.failed:
@@ -85,13 +104,48 @@ class Readiness:
         """
         async with self._reading:
             report = await sync(self._knowledge, sources, web=self._web, progress=progress)
-            own = await roots(self._knowledge) - {SAMPLE}
+            own = await roots(self._knowledge) - {SAMPLE, self._articles}
             if self._sources != [SAMPLE] or SAMPLE in sources or not own:
                 return report
             removed = await forget(self._knowledge, {SAMPLE})
             await self._note(sorted(own))
             _, passages = await self._knowledge.store.counts(await self._knowledge.collection())
         return replace(report, removed=report.removed + removed, passages=passages)
+
+    async def read_articles(self) -> SyncReport:
+        """Read the folder of approved articles, or the source that it lies in; the sample stays beside it.
+
+        An approved article is no reason for the sample to go: it goes with the first source of the owner's own.
+        """
+        await self._open.wait()
+        known = dict.fromkeys([*self._sources, *sorted(await roots(self._knowledge))])
+        around = [source for source in known if _holds(source, self._articles)]
+        return await self.read(around[:1] or [self._articles])
+
+    def _and_articles(self, sources: list[str], held: set[str]) -> list[str]:
+        """Return `sources` and the folder of approved articles, unless one of them holds it or it never had any."""
+        if not self._articles or any(_holds(source, self._articles) for source in sources):
+            return sources
+        filled = self._articles in held or any(Path(self._articles).glob("*.md"))
+        return [*sources, self._articles] if filled else sources
+
+    async def drop(self, sources: Sequence[str]) -> int:
+        """Drop the documents of `sources` from the index, and return how many they were.
+
+        Raises `SetupError` for a source that the next sync would read again, or that nothing was read from.
+        """
+        async with self._reading:
+            held, wanted = await roots(self._knowledge), {root_of(source): source for source in sources}
+            for root, source in wanted.items():
+                if root == self._articles:
+                    raise SetupError(f"{source} holds the approved articles: delete the files there that shall go.")
+                if root in map(root_of, self._sources):
+                    raise SetupError(f"{source} stands in KB_PATH: take it out there, and the next sync drops it.")
+                if root not in held:
+                    raise SetupError(f"Nothing was read from {source}. The index holds: {', '.join(sorted(held))}.")
+            removed = await forget(self._knowledge, wanted.keys())
+            await self._note(sorted(held - wanted.keys()))
+        return removed
 
     async def look(self) -> None:
         """Bring the index in line when a file in the local folders has changed since the last sync.
@@ -108,5 +162,6 @@ class Readiness:
 
     async def _note(self, sources: Sequence[str]) -> None:
         """Remember how the local folders look before they are read."""
-        self._folders = frozenset(source for source in sources if not is_address(source))
+        local = {source for source in sources if not is_address(source)}
+        self._folders = frozenset(local | {self._articles} if self._articles else local)
         self._synced = await asyncio.to_thread(fingerprint, self._folders)

@@ -4,77 +4,156 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 _MOST_MISSES = 10
-_PASSAGE = 160  # characters of a passage that a table shows
-_OUTCOMES = ("answered", "clarified", "declined", "handed_off")
+_QUESTION = 220  # characters of a question that people are shown
+_PASSAGE = 240  # characters of a passage
+_BAR = 20  # characters of a bar that stands for all questions
+_OUTCOMES = {"answered": "answered", "clarified": "asked back", "declined": "declined", "handed_off": "to people"}
+_RANKING = {"hit@1": "first", "hit@3": "in first 3", "hit@5": "in first 5", "mrr@10": "MRR@10", "ndcg@10": "nDCG@10"}
+_STEP = 0.1
 
 
-def eval_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
-    """Yield a table of the retrieval figures and one of the decisions."""
-    retrieval = figures["retrieval"]
-    table = Table(title="Retrieval", title_justify="left")
-    for name in retrieval:
-        table.add_column(name, justify="right")
-    table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in retrieval.values()))
-    yield table
+def eval_report(figures: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield what `eval` shows people: the result in sentences, tables with what each of them says, the worst misses."""
     decisions = figures["decisions"]
-    table = Table(title="Decisions (shares)", title_justify="left")
-    for name in ("questions", *_OUTCOMES, "with the right document", "AUROC"):
-        table.add_column(name, justify="left" if name == "questions" else "right")
-    inside = decisions["in_scope"]
-    table.add_row("in scope", *_shares(inside), f"{inside['answered_with_right_document']:.3f}", "")
-    outside = decisions["out_of_scope"]
-    table.add_row("out of scope", *_shares(outside), "", f"{decisions['auroc']:.3f}")
-    for kind, shares in outside["by_kind"].items():
-        table.add_row(f"  {kind}", *_shares(shares), "", f"{decisions['auroc_by_kind'][kind]:.3f}")
-    yield table
-    if figures.get("beside"):
-        yield _beside(retrieval, figures["beside"])
+    yield _in_words(figures)
+    yield _ranking(figures["retrieval"], figures.get("beside") or {})
+    yield _decisions(decisions)
     if decisions.get("curve"):
         yield _curve(decisions["curve"])
-    if figures.get("misses"):
-        yield _misses(figures["misses"])
+    yield from _misses(figures.get("misses") or ())
 
 
-def _beside(ours: Mapping[str, Any], others: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return our retrieval beside that of the words alone and of the vectors alone."""
-    names = [name for name in next(iter(others.values())) if name in ours]
-    table = Table("", *names, title="Retrieval, beside its parts alone", title_justify="left")
-    for what, found in {"all together": ours, **others}.items():
-        table.add_row(what, *(f"{found[name]:.3f}" for name in names))
+def _in_words(figures: Mapping[str, Any]) -> Text:
+    retrieval, decisions = figures["retrieval"], figures["decisions"]
+    inside, outside, asked = decisions["in_scope"], decisions["out_of_scope"], decisions["questions"]
+    said = (
+        f"{asked['in_scope']} questions that have an article: it came first for {_percent(retrieval['hit@1'])}, and "
+        f"among the first five for {_percent(retrieval['hit@5'])}. {_percent(inside['answered'])} were answered, "
+        f"{_percent(inside['answered_with_right_document'])} from the right article; the rest went to people or was "
+        f"asked back."
+    )
+    if asked["out_of_scope"]:
+        said += (
+            f"\n{asked['out_of_scope']} questions that have none: {_percent(outside['answered'])} were answered "
+            f"all the same."
+        )
+    return Text(f"{said}\n")
+
+
+def _table(title: str, says: str, *columns: str) -> Table:
+    """Return a table whose first column is of words and the others of figures; `says` stands below it."""
+    table = Table(title=title, caption=says, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    for at, name in enumerate(columns):
+        table.add_column(name, justify="right" if at else "left")
+    return table
+
+
+def _ranking(ours: Mapping[str, Any], others: Mapping[str, Mapping[str, float]]) -> Table:
+    """Return how often the right article came first, beside the words alone and the vectors alone."""
+    table = _table(
+        "Finding the article",
+        f"Shares of {ours['queries']} questions whose article came so far up. A search took {ours['p50_ms']:.0f} ms, "
+        f"{ours['p95_ms']:.0f} ms at most for 95 of 100.\n",
+        "",
+        *_RANKING.values(),
+    )
+    for what, found in {"Threadline": ours, **{f"{name} alone": one for name, one in others.items()}}.items():
+        shares = [f"{found[name]:.3f}" if "@10" in name else _percent(found[name]) for name in _RANKING]
+        table.add_row(what, *shares, style="bold" if found is ours else "")
+    return table
+
+
+def _decisions(decisions: Mapping[str, Any]) -> Table:
+    """Return what became of the questions, by kind."""
+    f1 = decisions["in_scope"].get("answer_f1")
+    table = _table(
+        "What became of the questions",
+        "AUROC: how well the confidence tells questions that have an article from these; 0.5 is chance, 1 is perfect."
+        + (f" Answers share their words with the known ones to {f1:.2f} (F1)." if f1 is not None else "")
+        + "\n",
+        "",
+        *_OUTCOMES.values(),
+        "right article",
+        "AUROC",
+    )
+    inside, outside = decisions["in_scope"], decisions["out_of_scope"]
+    table.add_row("with an article", *_shares(inside), _percent(inside["answered_with_right_document"]), "")
+    table.add_row("without one", *_shares(outside), "", _figure(decisions["auroc"]))
+    for kind, shares in outside["by_kind"].items():
+        table.add_row(f"  {kind.replace('_', ' ')}", *_shares(shares), "", _figure(decisions["auroc_by_kind"][kind]))
     return table
 
 
 def _curve(points: Sequence[Mapping[str, Any]]) -> Table:
     """Return what each floor of confidence would let through; the named ones are the settings of ANSWER_CAUTION."""
-    table = Table(title="What each floor would answer (shares)", title_justify="left")
-    for name in ("floor", "ANSWER_CAUTION", "in scope", "with the right document", "out of scope"):
-        table.add_column(name, justify="left" if name == "ANSWER_CAUTION" else "right")
-    for one in points:
-        shares = (one["answered"], one["answered_with_right_document"], one["out_of_scope"])
-        table.add_row(f"{one['floor']:.2f}", one["point"], *(f"{share:.3f}" for share in shares))
-    return table
-
-
-def _misses(misses: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the questions whose document came latest, and the passage that came first instead."""
-    table = Table(
-        "question", "wanted", "place", "first", title="The worst misses", title_justify="left", show_lines=True
+    table = _table(
+        "What another ANSWER_CAUTION would answer",
+        "A floor is the confidence an answer needs. Left of the bars: answered of the questions that have an article, "
+        "and from the right one; right of them: answered of those that have none. --json has every floor.\n",
+        "setting",
+        "floor",
+        "answered",
+        "right",
+        "",
+        "wrongly",
     )
-    for one in misses[:_MOST_MISSES]:
-        place = "below the tenth" if one["rank"] is None else str(one["rank"])
-        first = f"{one['found']}: {' '.join(str(one['passage']).split())[:_PASSAGE]}"
-        table.add_row(escape(one["query"]), escape(", ".join(one["wanted"])), place, escape(first))
+    table.columns[4].justify = "left"
+    for one in points:
+        if not one["point"] and abs(one["floor"] / _STEP - round(one["floor"] / _STEP)) > 1e-6:
+            continue
+        answered, right, wrongly = one["answered"], one["answered_with_right_document"], one["out_of_scope"]
+        figures = (_percent(answered), _percent(right), _bars(right, wrongly), _percent(wrongly))
+        name = f"> {one['point']}" if one["point"] else ""
+        table.add_row(name, f"{one['floor']:.2f}", *figures, style="bold" if name else "dim")
     return table
+
+
+def _bars(right: float, wrongly: float) -> Text:
+    """Return two bars, one for what is answered rightly and one for what should not have been."""
+    bars = Text("█" * round(right * _BAR), style="green")
+    bars.append("░" * (_BAR - round(right * _BAR)) + " ", style="dim")
+    return bars.append("█" * round(wrongly * _BAR), style="red")
+
+
+def _misses(misses: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """Yield the questions whose article came latest, with the passage that came first instead."""
+    if misses:
+        yield Text("The worst misses\n", style="italic")
+    for number, one in enumerate(misses[:_MOST_MISSES], 1):
+        place = "not among the first ten" if one["rank"] is None else f"came in place {one['rank']}"
+        where = " > ".join(filter(None, [one["found"] or "nothing", one["heading"]]))
+        where += f", passage {one['position'] + 1}" if one["position"] is not None else ""
+        said = Table.grid(padding=(0, 1, 0, 0))
+        said.add_row("wanted", Text(f"{', '.join(one['wanted'])} ({place})", style="green"))
+        said.add_row("first", Text(where, style="red"))
+        said.add_row("", Text(_short(one["passage"], _PASSAGE), style="dim"))
+        yield Text(f"{number}. {_short(one['query'], _QUESTION)}", style="bold")
+        yield Padding(said, (0, 0, 1, 3))
+
+
+def _short(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _shares(shares: Mapping[str, float]) -> list[str]:
-    return [f"{shares[outcome]:.3f}" for outcome in _OUTCOMES]
+    return [_percent(shares[outcome]) for outcome in _OUTCOMES]
 
 
 @contextmanager

@@ -14,19 +14,23 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bot.settings_email import EmailSettings
+from bot.settings_model import ModelSettings
 from bot.settings_slack import SlackSettings
 from bot.settings_teams import TeamsSettings
+from bot.settings_tools import ToolSettings
 from channels.web.identity import MIN_SECRET
 from channels.web.pages import site_origin
+from core import redaction
 from core.errors import SetupError
 from core.hours import Hours
 from core.policy import Policy
+from core.redaction import BY_DEFAULT
 
 SAMPLE_KB = Path(__file__).resolve().parent.parent / "kb" / "sample"
 SAMPLE_COMPANY = "Larkfield Cycles"
 
 
-class Settings(EmailSettings, SlackSettings, TeamsSettings):
+class Settings(ModelSettings, EmailSettings, SlackSettings, TeamsSettings, ToolSettings):
     """Everything an installation can set. Names of variables are these in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
@@ -49,6 +53,10 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
         default_factory=lambda: [str(SAMPLE_KB)],
         description="folders, sites, sitemaps and pages with the knowledge base, comma-separated",
     )
+    articles_path: Path | None = Field(
+        None,
+        description="where approved articles are written: a folder in THREADLINE_HOME, or one that all replicas share",
+    )
     kb_sync_minutes: float = Field(15, ge=0, description="how often the sources are read again; 0: only at start")
     kb_watch_seconds: float = Field(5, ge=0, description="how often local folders are looked at for changes; 0: never")
     kb_web_pages: int = Field(2_000, ge=1, description="pages that are read of one site")
@@ -59,23 +67,16 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
     embedding_model: str = Field(
         "", description="a sentence-transformers model; the packaged all-MiniLM-L6-v2 otherwise"
     )
+    embedding_languages: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="languages the model covers: en,de; questions in others are searched by words alone",
+    )
     embedding_dimensions: int | None = Field(
         None, ge=1, description="cut the vectors to so many dimensions, where the model was trained for that"
     )
     rerank_model: str = Field(
         "", description="a sentence-transformers cross-encoder that reads the best passages once more"
     )
-
-    openai_api_key: str = Field("", description="key of OpenAI or a compatible server")
-    openai_base_url: str = Field("", description="address of a compatible server")
-    openai_model: str = Field("", description="the model's name; needed with a key")
-    openai_api: Literal["responses", "chat", ""] = Field(
-        "", description="which API to speak; chat with OPENAI_BASE_URL"
-    )
-    azure_openai_endpoint: str = Field("", description="address of an Azure OpenAI resource")
-    azure_openai_api_key: str = Field("", description="its key")
-    azure_openai_deployment: str = Field("", description="the deployment that answers")
-    model_sees_pictures: bool = Field(False, description="show customers' pictures to the model, which must see")
 
     desk: str = Field("web", description="where operators work")
     second_desk: str = Field("", description="the desk that is told what the first one leaves waiting")
@@ -87,6 +88,7 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
     reopen_days: float = Field(7, ge=0, description="how long a resolved case goes on when its customer writes again")
     survey: bool = Field(True, description="ask the customer once how it went when a case is resolved")
     digest_at: str = Field("", description="when the day's digest is posted to the desk: 08:30")
+    report_at: str = Field("", description="when the week's missing articles are posted to the desk: Mon 08:30")
     sensitive_subjects: Path | None = Field(None, description="your own list of subjects that always go to people")
     conversation_answers: int = Field(30, ge=1, description="the assistant's answers in one conversation; then people")
     widget_origins: Annotated[list[str], NoDecode] = Field(
@@ -103,19 +105,42 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
         0.0, ge=0, le=30, description="wait so long for more of a customer's words before answering"
     )
     run_seconds: float = Field(90.0, gt=0, le=600, description="longest time for one answer; then a person takes over")
+    shadow: bool = Field(
+        False, description="the assistant says nothing to customers; what it would say is suggested to operators"
+    )
+    slow_seconds: float = Field(
+        20.0, ge=0, le=600, description="a chat customer who waits longer is told once that it takes; 0: never"
+    )
     chat_sessions_per_minute: int = Field(60, ge=1, description="new chat sessions from one address")
     chat_messages_per_minute: int = Field(30, ge=1, description="messages in one chat session")
     chat_megabytes_per_minute: int = Field(200, ge=1, description="files that one address may send in the chat")
+    link_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="hosts whose addresses an answer may hold, beside the knowledge base's: track.example,.example.com",
+    )
+    redact: str = Field(
+        ",".join(BY_DEFAULT),
+        description="what neither a model nor a log reads: cards,ibans,ids,passwords,keys,emails,phones; or off",
+    )
     raw_retention_days: float = Field(30, ge=0, description="how long the platforms' raw events are kept")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
     fault_point: str = Field(
         "", description="for tests: kill the process at this commit, for example after:runs.finish*2"
     )
 
-    @field_validator("kb_path", "kb_private_hosts", "widget_origins", mode="before")
+    @field_validator(
+        "kb_path", "kb_private_hosts", "embedding_languages", "widget_origins", "link_hosts", mode="before"
+    )
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("embedding_languages")
+    @classmethod
+    def _language_codes(cls, value: list[str]) -> list[str]:
+        if wrong := [code for code in value if not re.fullmatch(r"[a-z]{2}", code)]:
+            raise ValueError(f"{', '.join(wrong)}: use codes of two letters, for example en,de")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -169,6 +194,12 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
         Hours.parse(holidays=value)
         return value
 
+    @field_validator("redact")
+    @classmethod
+    def _redactable(cls, value: str) -> str:
+        redaction.parse(value)
+        return value
+
     @field_validator("digest_at")
     @classmethod
     def _time_of_day(cls, value: str) -> str:
@@ -176,23 +207,19 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
             raise ValueError("give a time of day, for example 08:30")
         return value
 
-    @field_validator("public_url", "openai_base_url", "azure_openai_endpoint", "chroma_url")
+    @field_validator("report_at")
+    @classmethod
+    def _time_of_week(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(?i:mon|tue|wed|thu|fri|sat|sun) ([01]?\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("give a day and a time, for example Mon 08:30")
+        return value
+
+    @field_validator("public_url", "chroma_url")
     @classmethod
     def _address(cls, value: str) -> str:
         if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
             raise ValueError("give a whole address, for example https://help.example.com")
         return value.rstrip("/")
-
-    @model_validator(mode="after")
-    def _model_is_whole(self) -> "Settings":
-        if (self.openai_api_key or self.openai_base_url) and not self.openai_model and not self.azure_openai_endpoint:
-            raise ValueError("OPENAI_MODEL: name the model, for example OPENAI_MODEL=gpt-5-mini")
-        azure = (self.azure_openai_endpoint, self.azure_openai_api_key, self.azure_openai_deployment)
-        if any(azure) and not all(azure):
-            raise ValueError(
-                "Azure OpenAI needs all three: AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_DEPLOYMENT"
-            )
-        return self
 
     @model_validator(mode="after")
     def _email_is_whole(self) -> "Settings":
@@ -216,12 +243,13 @@ class Settings(EmailSettings, SlackSettings, TeamsSettings):
             unanswered=self.remind_unanswered_minutes * 60,
             reopen=self.reopen_days * 86_400,
             survey=self.survey,
+            shadow=self.shadow,
         )
 
     @property
-    def has_model(self) -> bool:
-        """Whether a language model is configured."""
-        return bool(self.openai_api_key or self.openai_base_url or self.azure_openai_endpoint)
+    def redacted(self) -> frozenset[redaction.Kind]:
+        """What neither a model nor a log reads."""
+        return redaction.parse(self.redact)
 
     @property
     def company(self) -> str:

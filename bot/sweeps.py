@@ -1,4 +1,4 @@
-"""What time brings about at the desk: reminders, cases whose operator is gone, cards to post again, the digest.
+"""What time brings about at the desk: reminders, cases whose operator is gone, cards to post again, digest and report.
 
 `bot.jobs` runs these on a schedule, in every replica at once: each hands what it noticed to the inbox under
 an id that is the same wherever and however often it is noticed, and deciding it looks again.
@@ -6,6 +6,7 @@ an id that is the same wherever and however often it is noticed, and deciding it
 
 from datetime import datetime
 
+from core.articles import WEEK_DAYS, weekly
 from core.bell import DELIVERIES, Bell
 from core.case import Case
 from core.events import CardDue, CaseOverdue, OperatorGone
@@ -74,4 +75,14 @@ class Sweeps:
         waiting = Waiting.of(await self._store.cases.find("open"), now, self._policy)
         day = datetime.fromtimestamp(now, self._policy.hours.zone).date().isoformat()
         if await self._store.deliveries.post_digest(self._policy.desk, day, digest(figures, waiting), now):
+            self._bell.ring(DELIVERIES)
+
+    async def report(self) -> None:
+        """Post the week's report to the desk: which articles are missing. The web desk shows it beside the digest."""
+        if self._policy.desk == WEB_DESK:
+            return
+        now = self._clock()
+        text = weekly(await self._store.gaps.since(now - WEEK_DAYS * _DAY), await self._store.articles.count())
+        day = datetime.fromtimestamp(now, self._policy.hours.zone).date().isoformat()
+        if await self._store.deliveries.post_digest(self._policy.desk, f"week {day}", text, now):
             self._bell.ring(DELIVERIES)

@@ -7,7 +7,7 @@ where people see it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import uniform
 
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from bot.sending import Sender
 from bot.telemetry import Metrics
 from channels.base import Channel, Sent, Streams
+from core import shadow
 from core.agent.assistant import Assistant
 from core.attachments.extract import extract
 from core.attachments.values import Extracted
@@ -41,8 +42,10 @@ from core.ids import FileId, ThreadId
 from core.messages import Author, FileOutcome
 from core.store.inbox import Clock
 from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
+from core.store.ledger import RunLedger
 from core.store.runs import DRAFT
 from core.store.store import Store
+from core.turn import Turn
 
 log = structlog.get_logger()
 
@@ -80,7 +83,11 @@ class Worker:
         assistant: Callable[[], Awaitable[Assistant]],
         sender: Sender,
         metrics: Metrics,
+        *,
+        slow_seconds: float = 0.0,
     ) -> None:
+        """`slow_seconds`: after so long without a word of the answer its customer is told that it takes; 0: never."""
+        self._slow_seconds = slow_seconds
         self._store = store
         self._bell = bell
         self._clock = clock
@@ -255,14 +262,39 @@ class Worker:
     async def _answer(self, lease: Lease) -> None:
         assistant = await self._assistant()
         turn = await self._store.runs.turn(lease)
+        if assistant.budget.is_set:
+            turn = replace(turn, spent=await self._store.runs.spent(turn.thread.id, self._clock()))
         if lease.row.kind == DRAFT:
-            await self._end_draft(lease, await assistant.draft(turn))
+            await self._end_draft(lease, await self._suggested(assistant, turn))
             return
-        channel = self._sender.channels.get(turn.thread.key.channel)
+        channel = None if self._store.policy.shadow else self._sender.channels.get(turn.thread.key.channel)
         voice = _RunVoice(self._store, self._bell, lease, channel, self._clock)
-        with self._metrics.run_seconds.time():
-            result = await assistant.answer(turn, voice)
+        patience = asyncio.create_task(self._apologise(lease))
+        try:
+            with self._metrics.run_seconds.time():
+                ledger = RunLedger(self._store.database, lease, self._clock)
+                result = await assistant.answer(turn, voice, ledger)
+        finally:
+            patience.cancel()
         await self._end_run(lease, result)
+
+    async def _suggested(self, assistant: Assistant, turn: Turn) -> Suggestion | None:
+        """Return a suggestion for operators: in shadow mode what the bot would answer, if it would."""
+        if self._store.policy.shadow and not turn.hint:
+            would_say = shadow.would_say(await assistant.answer(turn, _Unheard()))
+            if would_say:
+                return would_say
+        return await assistant.draft(turn)
+
+    async def _apologise(self, lease: Lease) -> None:
+        """Have a customer who waits for long told so, while the run goes on."""
+        if not self._slow_seconds:
+            return
+        await asyncio.sleep(self._slow_seconds)
+        try:
+            self._announce(ThreadId(lease.row.lane), await self._store.runs.slow(lease, self._clock()))
+        except TemporaryError:
+            log.exception("apology_not_stored", run=lease.id)
 
     async def _end_run(self, lease: Lease, result: RunResult) -> None:
         decision = await self._store.runs.finish(lease, result, self._clock())
@@ -335,6 +367,16 @@ class _RunVoice:
     async def _spoken(self, platform_id: str) -> None:
         if not await self._store.runs.spoken(self._lease, platform_id):
             self._bell.ring(self._lease.row.lane, DELIVERIES)  # who took over waits for this piece, and so does the end
+
+
+class _Unheard:
+    """The voice of a run that nobody hears."""
+
+    async def check(self) -> None:
+        """Let every tool start: it looks things up for people."""
+
+    async def say(self, text: str) -> None:
+        """Say nothing."""
 
 
 def _unsent(part: Part) -> DeliveryState:

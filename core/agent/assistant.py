@@ -5,14 +5,16 @@ only once a search has carried an answer, and turns every way a run can fail int
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from agent_framework import (
     Agent,
     AgentResponseUpdate,
     AgentSession,
+    ChatMiddleware,
     Content,
     FunctionTool,
     Message,
@@ -20,21 +22,29 @@ from agent_framework import (
 )
 
 from core import wording
+from core.actions import Action, ActionState, Call, Proposal
 from core.agent import drafting, rules, sentences
 from core.agent.history import ThreadHistory
 from core.agent.middleware import ExhaustedError, Fence
+from core.agent.models import Meter
 from core.agent.notebook import Notebook
+from core.agent.owned import Ended, told
 from core.agent.papers import Papers, unread
 from core.agent.providers import Provider, describe
+from core.agent.recap import Memory
+from core.agent.screen import HeldBackError, Room, Screen
+from core.agent.toolbox import Calling, Fitting, Toolbox
 from core.agent.tools import READ, make_tools
+from core.budget import Budget
 from core.errors import TemporaryError
 from core.events import HandoffReason, Outcome, RunResult, Suggestion, TraceStep
 from core.grounding import Knowledge
 from core.ids import FileId
+from core.memory import Recap
 from core.messages import Citation, File, FileOutcome
 from core.phrases import is_greeting, is_thanks, promises_person
 from core.subjects import Subjects
-from core.turn import Turn, Voice
+from core.turn import Ledger, Turn, Voice
 from core.wording import Line
 
 log = structlog.get_logger()
@@ -65,7 +75,10 @@ class Assistant:
     which a question is declined as off topic; `seconds` bounds a run. `drafting` are the instructions
     for suggestions to operators. A customer who writes of one of `subjects` gets a person, and so does
     one who has had `most_answers` answers in a conversation, or `most_hourly` of their channel in an hour.
-    `open_file` returns a stored file's bytes or raises LookupError.
+    `open_file` returns a stored file's bytes or raises LookupError. `memory` is how
+    many tokens of a conversation a model reads; what was before is summed up. Where the `budget` is used up,
+    `spare` answers in its place; without one, people do. `screen` says what may go to the model
+    and to the customer. The `toolbox` holds the owner's tools, of which `tools_instructions` tell the model.
     """
 
     provider: Provider
@@ -79,6 +92,12 @@ class Assistant:
     most_answers: int = 30
     most_hourly: Mapping[str, int] = field(default_factory=dict)
     open_file: Callable[[FileId], Awaitable[bytes]] = _no_file
+    memory: int = 6_000
+    budget: Budget = field(default_factory=Budget)
+    spare: "Assistant | None" = None
+    screen: Screen = field(default_factory=Screen)
+    toolbox: Toolbox = field(default_factory=Toolbox)
+    tools_instructions: str = ""
     tools: Sequence[FunctionTool] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,15 +109,21 @@ class Assistant:
             return ""
         return unread(file, sees=self.provider.sees and file.size <= MOST_PICTURE) or None
 
-    async def answer(self, turn: Turn, voice: Voice) -> RunResult:
-        """Answer `turn`, speaking through `voice` while the answer grows.
+    async def answer(self, turn: Turn, voice: Voice, ledger: Ledger | None = None) -> RunResult:
+        """Answer `turn`, speaking through `voice` while the answer grows. Calls of the owner's tools go to `ledger`.
 
         Raises `Superseded` when the run no longer counts; every failure of the model is a result.
         """
-        return await _Run(self, turn, voice).result()
+        used_up = self.budget.used_up(turn.spent)
+        if used_up and self.spare:
+            result = await self.spare.answer(turn, voice, ledger)
+            return replace(result, trace=(TraceStep("Did without the language model", used_up), *result.trace))
+        return await _Run(self, turn, voice, ledger, used_up).result()
 
     async def draft(self, turn: Turn) -> Suggestion | None:
         """Suggest a reply to the operators of `turn`'s case; None when there can't be one now."""
+        if self.spare and self.budget.used_up(turn.spent):
+            return await self.spare.draft(turn)
         return await drafting.draft(
             turn,
             self.provider,
@@ -106,17 +131,27 @@ class Assistant:
             instructions=self.drafting,
             related_floor=self.related_floor,
             seconds=self.seconds,
+            screen=self.screen,
         )
 
 
 class _Run:
     """The state of one run: the notebook its tools write to, and what has been said so far."""
 
-    def __init__(self, assistant: Assistant, turn: Turn, voice: Voice) -> None:
+    def __init__(
+        self, assistant: Assistant, turn: Turn, voice: Voice, ledger: Ledger | None = None, used_up: str = ""
+    ) -> None:
+        """`used_up`: which budget leaves no model to answer with, '' if none."""
         self._assistant = assistant
+        self._used_up = used_up
+        self._meter = Meter()
+        self._history: ThreadHistory | None = None
         self._turn = turn
         self._voice = voice
         self._notebook = Notebook(assistant.floor, assistant.related_floor)
+        self._room = Room(assistant.screen, turn, self._notebook.sources)
+        self._ledger = ledger
+        self._made: Action | None = None  # the change that the customer had said yes to, with its end
         self._question = turn.question
         self._files = [file for said in turn.waiting for file in said.files]
         self._papers = Papers(turn)
@@ -132,12 +167,31 @@ class _Run:
                 await self._rules()
                 if not self._turn.question.strip() and not self._files:  # the customer took back what they had asked
                     return self._result(Outcome.CLARIFIED, self._say(Line.GREETING))
+                await self._make()
+                if self._made and not self._assistant.provider.has_model:
+                    return self._said_done(self._made)
                 await self._converse()
             return self._conclude()
         except _HandOff as handoff:
             return self._handed_off(handoff.reason, str(handoff))
+        except HeldBackError as held:
+            self._notebook.trace.append(TraceStep("Held the answer back", str(held)))
+            return self._handed_off(HandoffReason.UNSAFE_ANSWER, str(held))
         except TimeoutError:
             return self._handed_off(HandoffReason.MODEL_FAILED, f"No answer within {self._assistant.seconds:g} s.")
+
+    async def _make(self) -> None:
+        """Make the change that the customer has said yes to; what came of it is told by the model."""
+        action = self._turn.action
+        if action is None or self._ledger is None:
+            return
+        made = self._made = await self._assistant.toolbox.make(action, self._turn, self._ledger)
+        call = Call(made.tool, made.shown, made.state, made.result, sentence=made.sentence)
+        self._notebook.trace.append(TraceStep(f"Called {made.tool}", call.line))
+        refused = made.state is ActionState.FAILED and self._assistant.provider.has_model  # it can tell why
+        if made.state is not ActionState.DONE and not refused:
+            raise _HandOff(HandoffReason.TOOL_FAILED, f"{made.sentence}: {made.result}")
+        self._notebook.consulted += 1
 
     async def _rules(self) -> None:
         """What needs no model: whoever must have a person gets one, with what the knowledge base says about it."""
@@ -162,21 +216,34 @@ class _Run:
         raise _HandOff(ruled.reason, ruled.detail)
 
     async def _converse(self) -> None:
+        if self._used_up:
+            raise _HandOff(HandoffReason.MODEL_BUDGET, self._used_up)
         notebook, assistant = self._notebook, self._assistant
+        owned = self._owned()
+        self._history = self._remembering()
         agent = Agent(
             client=assistant.provider.client,
-            instructions=assistant.instructions,
-            tools=[one for one in assistant.tools if one.name != READ or self._papers.readable],
-            context_providers=[ThreadHistory(self._turn, self._papers if assistant.provider.has_model else None)],
-            middleware=[Fence(notebook, self._voice, most_calls=MOST_CALLS)],
+            instructions="\n\n".join(filter(None, [assistant.instructions, self._about(owned)])),
+            tools=[*(one for one in assistant.tools if one.name != READ or self._papers.readable), *owned],
+            context_providers=[self._history],
+            middleware=[
+                Fence(notebook, self._voice, most_calls=MOST_CALLS),
+                *(self._room.middleware if assistant.provider.has_model else ()),
+                Fitting(),
+            ],
             default_options=assistant.provider.options,  # type: ignore[arg-type]  # as each client names them
         )
         language = {"language": self._turn.thread.language}
         asked = Message("user", await self._asked(), additional_properties=language)
-        kwargs = {"notebook": notebook, "papers": self._papers}
+        calling = Calling(self._turn, notebook, self._ledger)
+        kwargs = {"notebook": notebook, "papers": self._papers, "calling": calling}
         try:
             async for update in agent.run(
-                [asked], stream=True, session=AgentSession(), function_invocation_kwargs=kwargs
+                [asked, *_as_called(self._made)],
+                stream=True,
+                session=AgentSession(),
+                function_invocation_kwargs=kwargs,
+                client_kwargs={"meter": self._meter},
             ):
                 self._hear(update)
                 await self._speak()
@@ -188,6 +255,33 @@ class _Run:
         except assistant.provider.errors as error:
             log.warning("model_failed", provider=assistant.provider.name, error=type(error).__name__, exc_info=True)
             raise _HandOff(HandoffReason.MODEL_FAILED, describe(error)) from error
+
+    def _owned(self) -> list[FunctionTool]:
+        """The owner's tools that this run may call: none that changes something after a change that was just made."""
+        if not self._assistant.provider.has_model:
+            return []
+        return self._assistant.toolbox.offered(self._turn.thread, changing=self._made is None)
+
+    def _about(self, owned: Sequence[FunctionTool]) -> str:
+        names = ", ".join(f"`{one.name}`" for one in owned)
+        return self._assistant.tools_instructions.replace("{tools}", names) if owned else ""
+
+    def _remembering(self) -> ThreadHistory:
+        """Return what gives the model the conversation so far, as much of it as it may read."""
+        provider = self._assistant.provider
+        if not provider.has_model:
+            return ThreadHistory(self._turn)
+        watched = [one for one in self._room.middleware if isinstance(one, ChatMiddleware)]
+        kwargs = {"meter": self._meter, "middleware": watched}
+        return ThreadHistory(
+            self._turn, self._papers, Memory(provider.client, self._assistant.memory, provider.options, kwargs)
+        )
+
+    def _recap(self) -> Recap | None:
+        """Return the new recap, if there is one and all of it may be kept."""
+        recap = self._history.recap if self._history else None
+        text = self._room.for_desk(recap.text) if recap else ""
+        return replace(recap, text=text) if recap and text else None
 
     async def _asked(self) -> list[str | Content]:
         """Return the customer's words, how their files begin, and their pictures where the model sees."""
@@ -219,10 +313,10 @@ class _Run:
         if not self._notebook.grounded or self._notebook.ending:
             return
         whole = sentences.finished(self._text)
-        if len(whole) == self._judged:
+        if len(whole) == self._judged or not self._room.may_go(whole):
             return
         self._judged = len(whole)
-        ready, citations = self._notebook.sources.resolve(whole)
+        ready, citations = self._room.passed(whole)
         if promises_person(ready):
             raise _HandOff(HandoffReason.PROMISED_PERSON)
         sourced = bool(citations) or not self._assistant.provider.has_model
@@ -234,7 +328,7 @@ class _Run:
         notebook, question = self._notebook, self._turn.question
         if notebook.ending:
             return self._ended(notebook.ending.outcome, notebook.ending.detail)
-        text, citations = notebook.sources.resolve(self._text.strip())
+        text, citations = self._room.passed(self._text.strip())
         if self._finished != "stop":  # a stream that breaks off without an error, or an answer cut at its limit
             raise _HandOff(HandoffReason.MODEL_FAILED, f"The answer ended early ({self._finished or 'broken off'}).")
         if not text.strip():
@@ -245,6 +339,8 @@ class _Run:
             raise _HandOff(HandoffReason.PROMISED_PERSON, f"It wrote: “{text[:300]}”")
         if is_greeting(question) or is_thanks(question):
             return self._result(Outcome.ANSWERED, text.strip(), citations)
+        if notebook.consulted:  # it speaks of what a tool of this run has returned, which has no number
+            return self._result(Outcome.ANSWERED, text.strip(), citations)
         if notebook.calls >= MOST_CALLS and not citations:
             raise _HandOff(HandoffReason.MODEL_EXHAUSTED)
         if not notebook.grounded or not citations:
@@ -254,19 +350,40 @@ class _Run:
     def _ended(self, outcome: Outcome, detail: str) -> RunResult:
         match outcome:
             case Outcome.HANDED_OFF:
-                weak = not self._notebook.grounded and bool(self._notebook.best.passages)
+                weak = self._notebook.searched and not self._notebook.grounded
+                detail = self._room.for_desk(detail)
                 raise _HandOff(HandoffReason.WEAK_GROUNDING if weak else HandoffReason.MODEL_ASKED, detail)
             case Outcome.CLARIFIED:
-                text, _ = self._notebook.sources.resolve(detail.strip())
+                text, _ = self._room.passed(detail.strip())
+                if self._notebook.proposal:
+                    return self._proposed(self._notebook.proposal, text)
                 if promises_person(text):
                     raise _HandOff(HandoffReason.PROMISED_PERSON, f"It asked back: “{text[:300]}”")
                 return self._result(outcome, text or self._say(Line.ASK_BACK))
             case _:
                 return self._result(outcome, self._say(Line.DECLINED))
 
+    def _proposed(self, proposal: Proposal, passed: str) -> RunResult:
+        """Ask the customer, in fixed words; nobody may say yes to another sentence than is kept."""
+        if passed != proposal.sentence:
+            raise HeldBackError("The change that it proposed held what may not be passed on.")
+        asked = wording.text(Line.CONFIRM, self._turn.thread.language, what=proposal.sentence)
+        return replace(self._result(Outcome.CLARIFIED, asked), proposal=proposal)
+
     def _handed_off(self, reason: HandoffReason, detail: str) -> RunResult:
+        """Give it to people. A change that was made is told first; where that is all there was to say, it is enough."""
+        if self._made and self._made.state is ActionState.DONE:
+            done = self._said_done(self._made)
+            if reason is HandoffReason.MODEL_ASKED:
+                return self._result(Outcome.HANDED_OFF, done.text, reason=reason, detail=detail)
+            step = TraceStep("Said in fixed words that it is done", f"{reason.sentence} {detail}".strip())
+            return replace(done, trace=(*done.trace, step))
         spoken = f"{self._spoken.rstrip()}\n\n{self._say(Line.CUT_SHORT)}" if self._spoken else ""
         return self._result(Outcome.HANDED_OFF, spoken, self._spoken_sources, reason=reason, detail=detail)
+
+    def _said_done(self, made: Action) -> RunResult:
+        done = wording.text(Line.DONE, self._turn.thread.language, what=made.sentence)
+        return self._result(Outcome.ANSWERED, done)
 
     def _say(self, line: Line) -> str:
         return wording.text(line, self._turn.thread.language)
@@ -288,6 +405,19 @@ class _Run:
             detail=detail,
             question=self._question,
             grounding=self._notebook.best,
-            trace=tuple(self._notebook.trace),
-            facts=tuple(self._notebook.facts),
+            trace=self._room.trace(self._notebook.trace),
+            facts=self._room.facts(self._notebook.facts),
+            usage=self._meter.usage,
+            recap=self._recap(),
         )
+
+
+def _as_called(made: Action | None) -> list[Message]:
+    """A change that was made, as the model reads a call of its own: what it returned is data like any other."""
+    if made is None:
+        return []
+    ended = Ended(made.state, made.result, 0)
+    arguments = json.dumps(dict(made.shown), ensure_ascii=False)
+    call = Content.from_function_call(made.id, made.tool, arguments=arguments)
+    result = Content.from_function_result(made.id, result=told(made.tool, ended))
+    return [Message("assistant", [call]), Message("tool", [result])]

@@ -15,8 +15,10 @@ from agent_framework import Agent, Message
 from core.agent import extractive, sentences
 from core.agent.citations import Sources
 from core.agent.history import to_model
+from core.agent.models import Meter
 from core.agent.papers import Papers
 from core.agent.providers import Provider
+from core.agent.screen import HeldBackError, Room, Screen
 from core.errors import TemporaryError
 from core.events import Suggestion
 from core.grounding import Grounding, Knowledge, Passage
@@ -33,7 +35,14 @@ _PARTS = re.compile(r"\s*SUMMARY:\s*(?P<summary>.*?)\s*REPLY:\s*(?P<reply>.*)", 
 
 
 async def draft(
-    turn: Turn, provider: Provider, knowledge: Knowledge, *, instructions: str, related_floor: float, seconds: float
+    turn: Turn,
+    provider: Provider,
+    knowledge: Knowledge,
+    *,
+    instructions: str,
+    related_floor: float,
+    seconds: float,
+    screen: Screen,
 ) -> Suggestion | None:
     """Return a suggestion for `turn`, empty where the knowledge base holds nothing near it; None if it is away."""
     question = what_was_asked(turn)
@@ -43,7 +52,7 @@ async def draft(
         return None
     passages = grounding.passages if grounding.relatedness >= related_floor else ()
     if provider.has_model:
-        written = await _written(turn, provider, passages, instructions, seconds)
+        written = await _written(turn, provider, passages, instructions, seconds, screen)
         if written:
             return written
     return quoted(question, passages)
@@ -66,23 +75,27 @@ def quoted(question: str, passages: Sequence[Passage]) -> Suggestion:
     if not passages:
         return Suggestion()
     sources = Sources()
-    numbered = [extractive.Numbered(number, p.title, p.text) for number, p in sources.register(passages)]
+    numbered = [
+        extractive.Numbered(number, p.title, p.text, p.heading, p.position) for number, p in sources.register(passages)
+    ]
     text, citations = sources.resolve(extractive.quote(question, numbered))
     return Suggestion(text.strip(), citations)
 
 
 async def _written(
-    turn: Turn, provider: Provider, passages: Sequence[Passage], instructions: str, seconds: float
+    turn: Turn, provider: Provider, passages: Sequence[Passage], instructions: str, seconds: float, screen: Screen
 ) -> Suggestion | None:
     """Have the model write it; None when it fails, is late, or writes something else than was asked for."""
     sources = Sources()
+    room = Room(screen, turn, sources)
     shown = "\n\n".join(f"[{number}] {p.title}\n{p.text}" for number, p in sources.register(passages))
     agent = Agent(
         client=provider.client,
         instructions=instructions,
+        middleware=room.middleware,
         default_options=provider.options,  # type: ignore[arg-type]  # as each client names them
     )
-    papers = Papers(turn, turns_pages=False)
+    meter, papers = Meter(), Papers(turn, turns_pages=False)
     given = [f"Passages:\n{shown or 'none'}", papers.excerpts(turn.messages)]
     given += [f"The operator adds: {turn.hint or 'nothing'}", "Write the two parts now."]
     asked = "\n\n".join(filter(None, given))
@@ -90,12 +103,16 @@ async def _written(
     said = [to_model(message, papers) for message in turn.messages[-_NEWEST:]]
     try:
         async with asyncio.timeout(seconds):
-            answer = await agent.run([*said, Message("user", [asked])])
+            answer = await agent.run([*said, Message("user", [asked])], client_kwargs={"meter": meter})
     except failures as error:
         log.warning("draft_failed", provider=provider.name, error=type(error).__name__)
         return None
     parts = _PARTS.fullmatch(answer.text or "")
     if parts is None or not parts["reply"].strip():
         return None
-    text, citations = sources.resolve(parts["reply"].strip())
-    return Suggestion(text, citations, " ".join(parts["summary"].split())[:500])
+    try:
+        text, citations = room.passed(parts["reply"].strip())
+    except HeldBackError as held:
+        log.warning("draft_held_back", reason=str(held))
+        return None
+    return Suggestion(text, citations, room.for_desk(" ".join(parts["summary"].split()))[:500], meter.usage)

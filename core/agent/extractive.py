@@ -33,6 +33,7 @@ from core.wording import Line
 
 _WHOLE = 130  # a passage of up to so many words is quoted whole
 _TOGETHER = 170  # the most words of two passages quoted together
+_OPENING = 60  # a passage of fewer words may be the introduction to what answers
 _QUOTED = 110  # the most words quoted from a longer one
 _WORD = re.compile(r"\w+")
 _PARAGRAPH = re.compile(r"(?<=\n\n)")
@@ -43,6 +44,8 @@ _ANSWER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ANSWER_WORDS = 15  # fewer words after its sign are not taken for the answer
+# At the end of a quote: the introduction to a list that does not follow any more, or a line between two parts.
+_LOOSE_END = re.compile(r":[*_ \t]*$|^[-*_ \t]{3,}$")
 
 _MOST_ALONE, _MOST_POINTING = 2, 3  # telling words of what may be a follow-up, and of one that points back
 _SHORT = 2  # characters of words that tell nothing
@@ -65,6 +68,8 @@ class Numbered:
     number: int
     title: str
     text: str
+    heading: str = ""
+    position: int = 0
 
 
 class ExtractiveClient(FunctionInvocationLayer[Any], ChatMiddlewareLayer[Any], BaseChatClient[Any]):
@@ -101,7 +106,7 @@ def reply(messages: Sequence[Message]) -> list[Content]:
     if results:
         found, tried = json.loads(str(results[-1].result)), min(len(results), len(queries))
         more = queries[tried:] if not found["carries_an_answer"] else []
-        return [_call(SEARCH, query=more[0])] if more else _conclude(queries[tried - 1], found)
+        return [_call(SEARCH, query=more[0])] if more else _conclude(queries[tried - 1], found, messages[asked])
     if is_thanks(question):
         return [Content.from_text(_say(Line.THANKS, messages[asked]))]
     answered = any(message.role == "assistant" for message in messages[:asked])
@@ -140,47 +145,98 @@ _ASKS_BACK = (
 )
 
 
-def _say(line: Line, asked: Message) -> str:
-    """`line` in the conversation's language, which the message carries, or in the message's own."""
-    spoken = asked.additional_properties.get("language") or language.detect(asked.text)
-    return wording.text(line, spoken or "en")
+def _say(line: Line, asked: Message, **values: str) -> str:
+    """`line` in the conversation's language, or in the message's own."""
+    return wording.text(line, _spoken(asked) or "en", **values)
+
+
+def _spoken(asked: Message) -> str | None:
+    """The conversation's language, which the message carries, or the message's own; None if unsure."""
+    return asked.additional_properties.get("language") or language.detect(asked.text)
 
 
 def _call(tool: str, **arguments: str) -> Content:
     return Content.from_function_call(new_id("call"), tool, arguments=json.dumps(arguments))
 
 
-def _conclude(question: str, found: Mapping[str, Any]) -> list[Content]:
-    passages = [Numbered(p["number"], p["title"], p["text"]) for p in found["passages"]]
+def _conclude(question: str, found: Mapping[str, Any], asked: Message) -> list[Content]:
+    passages = [Numbered(p["number"], p["title"], p["text"], p["heading"], p["position"]) for p in found["passages"]]
     if found["carries_an_answer"]:
-        return [Content.from_text(piece) for piece in _PARAGRAPH.split(quote(question, passages)) if piece]
-    if not found["is_on_topic"] and _same_language(question, passages):
+        text = "\n\n".join(filter(None, [_caution(found, asked), quote(question, passages)]))
+        return [Content.from_text(piece) for piece in _PARAGRAPH.split(text) if piece]
+    if not found["is_on_topic"] and not _foreign(found, asked) and _same_language(question, passages):
         return [_call(DECLINE, subject=question[:200])]
     return [_call(HAND_OFF, reason="No passage of the knowledge base carries an answer.")]
+
+
+def _caution(found: Mapping[str, Any], asked: Message) -> str:
+    """Return what the customer must know of the articles: their language is another, or only words were looked for."""
+    said = []
+    if written := _foreign(found, asked):
+        said.append(_say(Line.OTHER_LANGUAGE, asked, articles=wording.language_name(written, _spoken(asked) or "en")))
+    if found["searched_by_words_only"]:
+        said.append(_say(Line.WORDS_ONLY, asked))
+    return " ".join(said).replace("。 ", "。")
+
+
+def _foreign(found: Mapping[str, Any], asked: Message) -> str:
+    """Return the language of the best passage where it surely is not the customer's, else ''."""
+    written = next((passage["language"] for passage in found["passages"]), "")
+    return written if (_spoken(asked) or written) != written else ""
 
 
 def quote(question: str, passages: Sequence[Numbered]) -> str:
     """Return the part of the best passage that speaks most of `question`, quoted, with its number.
 
     A short passage is quoted whole, so that steps stay together; of a longer one the run of
-    neighbouring sentences whose words are the rarest ones shared with the question. Where the next
-    passage is of the same document and both are short, it is quoted too.
+    neighbouring sentences whose words are the rarest ones shared with the question. The next passage
+    is quoted too where it goes on from the first and both are short; in the order they have in the document.
     """
     rarity = _rarity(question, passages)
-    quoted = [_quote_one(passages[0], rarity)]
-    if len(passages) > 1 and passages[1].title == passages[0].title:
-        quoted.append(_quote_one(passages[1], rarity))
-    if sum(len(text.split()) for text in quoted) > _TOGETHER:
-        del quoted[1:]
-    return "\n\n".join(quoted)
+    first = _quote_one(passages[0], rarity)
+    if len(passages) < 2 or not _goes_on(passages[0], passages[1], rarity):
+        return first
+    second = _quote_one(passages[1], rarity)
+    if len(f"{first} {second}".split()) > _TOGETHER:
+        return first
+    in_order = passages[0].position <= passages[1].position
+    return f"{first}\n\n{second}" if in_order else f"{second}\n\n{first}"
+
+
+def _goes_on(first: Numbered, second: Numbered, rarity: Mapping[str, float]) -> bool:
+    """Whether `second` adds to `first`, of the same document, and isn't a matter of its own.
+
+    It does where the first is but a few words, or where it speaks of the question as much under the same heading.
+    What stands under another heading may hold for another case: another region, another product.
+    """
+    if first.title != second.title:
+        return False
+    as_much = _spoken_of(second, rarity) >= _spoken_of(first, rarity)
+    return len(first.text.split()) < _OPENING or (first.heading == second.heading and as_much)
+
+
+def _spoken_of(passage: Numbered, rarity: Mapping[str, float]) -> float:
+    """How much of the question stands in a passage: the rarity of the words they share."""
+    return sum(rarity[word] for word in rarity.keys() & _words(passage.text))
 
 
 def _quote_one(passage: Numbered, rarity: Mapping[str, float]) -> str:
     text = _from_its_answer(_FOOTNOTE.sub("", passage.text).strip())
     if len(text.split()) > _WHOLE:
         text = _window(text, rarity)
+    text = _without_loose_end(text)
     joint = "\n\n" if text.endswith(("|", "```")) else " "  # a mark after a table's last bar would be a cell
     return f"{text}{joint}[{passage.number}]"
+
+
+def _without_loose_end(text: str) -> str:
+    """Return `text` without what only announces the next part, unless little else is there."""
+    pieces = sentences.split(text)
+    kept = len(pieces)
+    while kept and _LOOSE_END.search(pieces[kept - 1].strip()):
+        kept -= 1
+    rest = "".join(pieces[:kept]).rstrip()
+    return rest if len(rest.split()) >= _ANSWER_WORDS else text
 
 
 def _from_its_answer(text: str) -> str:

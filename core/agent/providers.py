@@ -1,6 +1,8 @@
 """Which chat client speaks: OpenAI, Azure OpenAI, any compatible server, or the extractive answerer."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from importlib import resources
@@ -10,9 +12,12 @@ from agent_framework import BaseChatClient, FunctionInvocationConfiguration, Mes
 from agent_framework.exceptions import AgentFrameworkException
 
 from core.agent.extractive import ExtractiveClient
+from core.agent.models import PAUSE, Breaker, Model, Models, ModelsAway
+from core.budget import Price
 
 REQUEST_SECONDS = 60.0
-REQUEST_RETRIES = 1  # by the SDK, honouring Retry-After within the run's own time; then people take over
+REQUEST_RETRIES = 1  # by the SDK, of the last model, honouring Retry-After within the run's own time
+FIRST_WORD_SECONDS = 20.0
 AZURE_API_VERSION = "2025-04-01-preview"
 
 _LIMITS: FunctionInvocationConfiguration = {
@@ -24,7 +29,10 @@ _LIMITS: FunctionInvocationConfiguration = {
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Where the language model is. Without a key and without an endpoint there is none."""
+    """Where a language model is, and what it costs. Without a key and without an endpoint there is none.
+
+    `pause`: how many seconds it is left alone when it fails again and again; 0: never.
+    """
 
     model: str
     api_key: str
@@ -32,6 +40,8 @@ class ModelSettings:
     api: Literal["responses", "chat"] = "responses"
     azure_endpoint: str = ""
     sees: bool = False
+    price: Price = field(default_factory=Price)
+    pause: float = PAUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +69,35 @@ def extractive() -> Provider:
     return Provider("extractive answerer", ExtractiveClient(function_invocation_configuration=_LIMITS), has_model=False)
 
 
-def openai_provider(settings: ModelSettings) -> Provider:
-    """Return the provider for a language model. Nothing is sent before the first run.
+def openai_provider(
+    *all_settings: ModelSettings, seconds: float = FIRST_WORD_SECONDS, clock: Callable[[], float] = time.monotonic
+) -> Provider:
+    """Return the provider for language models: the first, and those that stand by for it, in order.
+
+    `seconds` is how long each may take to its first word. Nothing is sent before the first run.
+    """
+    connections = AsyncExitStack()
+    models = [
+        _model(settings, connections, clock, retries=REQUEST_RETRIES if settings is all_settings[-1] else 0)
+        for settings in all_settings
+    ]
+    return Provider(
+        ", then ".join(model.name for model in models),
+        Models(models, seconds=seconds, function_invocation_configuration=_LIMITS),
+        {"store": False},
+        errors=tuple({AgentFrameworkException, *(error for model in models for error in model.errors)}),
+        sees=all(settings.sees for settings in all_settings),
+        connections=connections,
+    )
+
+
+def _model(settings: ModelSettings, connections: AsyncExitStack, clock: Callable[[], float], *, retries: int) -> Model:
+    """Return one model of OpenAI's, Azure's, or of a server that speaks like them.
 
     OpenAI's packages are imported here and only here: it takes them half a second, and without a
     model nobody needs them.
     """
-    from agent_framework.openai import OpenAIChatClient, OpenAIChatCompletionClient
+    from agent_framework.openai import RawOpenAIChatClient, RawOpenAIChatCompletionClient
     from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAIError
 
     client: AsyncOpenAI
@@ -75,24 +107,20 @@ def openai_provider(settings: ModelSettings) -> Provider:
             api_key=settings.api_key,
             api_version=AZURE_API_VERSION,
             timeout=REQUEST_SECONDS,
-            max_retries=REQUEST_RETRIES,
+            max_retries=retries,
         )
     else:
         client = AsyncOpenAI(
             api_key=settings.api_key,
             base_url=settings.base_url or None,
             timeout=REQUEST_SECONDS,
-            max_retries=REQUEST_RETRIES,
+            max_retries=retries,
         )
-    kind = OpenAIChatClient if settings.api == "responses" else OpenAIChatCompletionClient
-    chat: BaseChatClient[Any] = kind(
-        model=settings.model, async_client=client, function_invocation_configuration=_LIMITS
-    )
-    provider = Provider(
-        settings.model, chat, {"store": False}, errors=(AgentFrameworkException, OpenAIError), sees=settings.sees
-    )
-    provider.connections.push_async_callback(client.close)
-    return provider
+    connections.push_async_callback(client.close)
+    kind = RawOpenAIChatClient if settings.api == "responses" else RawOpenAIChatCompletionClient
+    raw: BaseChatClient[Any] = kind(model=settings.model, async_client=client)
+    errors = (AgentFrameworkException, OpenAIError, TimeoutError)
+    return Model(settings.model, raw, Breaker(clock, pause=settings.pause), settings.price, errors)
 
 
 def load_instructions(company: str, name: str = "instructions") -> str:
@@ -117,6 +145,8 @@ async def ping(provider: Provider, *, seconds: float = 15.0) -> str:
 
 def describe(error: BaseException) -> str:
     """Name a provider's failure for operators, without what it quotes of our request."""
+    if isinstance(error, ModelsAway):
+        return str(error)
     cause = error.__cause__ or error
     status = getattr(error, "status_code", None) or getattr(cause, "status_code", None)
     kind = type(cause).__name__

@@ -45,8 +45,17 @@ def make_tools(knowledge: Knowledge) -> tuple[FunctionTool, ...]:
             "carries_an_answer": notebook.carries(grounding),
             "is_on_topic": grounding.relatedness >= notebook.related_floor,
             "confidence": round(grounding.confidence, 3),
+            "searched_by_words_only": bool(grounding.uncovered),
             "passages": [
-                {"number": number, "title": p.title, "heading": p.heading, "text": p.text} for number, p in numbered
+                {
+                    "number": number,
+                    "title": p.title,
+                    "heading": p.heading,
+                    "position": p.position,
+                    "language": p.language,
+                    "text": p.text,
+                }
+                for number, p in numbered
             ],
         }
         return json.dumps(found, ensure_ascii=False)
