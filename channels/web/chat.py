@@ -108,7 +108,7 @@ class Chat:
         session = await self._access.session(request)
         thread, said = await self._after(session, request.query.get("after"))
         names = await self._store.cases.operator_names()
-        body = {"messages": [render.message(m) for m in said], **render.status(thread, names)}
+        body = {"messages": [render.message(m) for m in said], **render.status(thread, names, self._store.policy)}
         return web.json_response(body)
 
     async def _after(self, session: str, message: str | None) -> tuple[Thread | None, list[Message]]:

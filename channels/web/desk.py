@@ -9,10 +9,12 @@ from channels.web import parse, render
 from channels.web.access import Access
 from channels.web.sockets import LOOK_AGAIN, talk
 from channels.web.uploads import read_body, send_file
+from core.articles import WEEK_DAYS
 from core.bell import DESK, Bell
 from core.case import Case, CaseFilter
 from core.desk import Operator
 from core.figures import Waiting
+from core.gaps import GAP_DAYS
 from core.ids import CaseId, FileId, ThreadId
 from core.messages import File
 from core.policy import Policy
@@ -22,6 +24,7 @@ from core.store.inbox import Clock, Inbox
 from core.store.receipts import REFUSED
 from core.store.store import Store
 
+AGREEMENT_DAYS = 30
 DAY = 86_400.0
 MOST_LOGGED = 200
 DECIDED_WITHIN = 10.0  # seconds an action waits to be decided; it is stored in any case
@@ -62,6 +65,7 @@ class WebDesk:
             web.get(f"{base}/operators", self.operators),
             web.get(f"{base}/log", self.log),
             web.get(f"{base}/digest", self.digest),
+            web.get(f"{base}/gaps", self.gaps),
             web.post(f"{base}/ticket", self.ticket),
             web.get(f"{base}/ws", self.socket),
         )
@@ -92,12 +96,21 @@ class WebDesk:
         return web.json_response({"entries": [render.action(*one) for one in done]})
 
     async def digest(self, request: web.Request) -> web.Response:
-        """Return the figures of the last 24 hours."""
+        """Return the figures of the last 24 hours, and what the week's report says."""
         await self._access.operator(request)
         now = self._clock()
         figures = await self._store.figures.of(now - DAY, now)
         waiting = Waiting.of(await self._store.cases.find("open"), now, self._policy)
-        return web.json_response(render.figures(figures, waiting, now))
+        missing = await self._store.gaps.since(now - WEEK_DAYS * DAY)
+        week = render.week(missing, await self._store.articles.count())
+        agreement = await self._store.figures.agreement(now - AGREEMENT_DAYS * DAY)
+        return web.json_response({**render.figures(figures, waiting, now, agreement), "week": week})
+
+    async def gaps(self, request: web.Request) -> web.Response:
+        """Return what the knowledge base did not carry in the last `GAP_DAYS`, what was asked most first."""
+        await self._access.operator(request)
+        found = await self._store.gaps.since(self._clock() - GAP_DAYS * DAY)
+        return web.json_response({"days": GAP_DAYS, "gaps": [render.gap(one) for one in found]})
 
     async def cases(self, request: web.Request) -> web.Response:
         """Return the cases of `?state=`."""
@@ -127,7 +140,9 @@ class WebDesk:
             self._clock(),
             self._policy,
         )
+        detail["known"] = [render.fact(one) for one in await self._store.facts_about(case.thread)]
         detail["earlier"] = [render.earlier(other) for other in await self._store.cases.earlier(case)]
+        detail["calls"] = [render.call(one) for one in await self._store.actions.of_thread(case.thread.id)]
         detail["log"] = [render.action(*one) for one in await self._store.receipts.log_of(case.id)]
         detail["operators"] = await self._colleagues()
         detail["told"] = None

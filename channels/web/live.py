@@ -74,7 +74,8 @@ class View:
                 await self._send({"type": "changed", "message": render.message(said)})
         if thread.run is None or not thread.run.speaking:
             self._channel.forget_partial(thread.id)
-        status = render.status(thread, await self._store.cases.operator_names() if thread.owner.operator else {})
+        names = await self._store.cases.operator_names() if thread.owner.operator else {}
+        status = render.status(thread, names, self._store.policy)
         if status["typing"] != self._status.get("typing"):
             await self._send({"type": "typing", "on": status["typing"]})
         if [status["owner"], status["operator"]] != [self._status.get("owner"), self._status.get("operator")]:

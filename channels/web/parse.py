@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from core.articles import MAX_ANSWER, MAX_QUESTION, MAX_TITLE, ArticleText
 from core.chat import Session
 from core.desk import MAX_TEXT, Operator
-from core.ids import CaseId, FileId, MessageId, OperatorId, ThreadKey, new_id
+from core.ids import ArticleId, CaseId, FileId, MessageId, OperatorId, ThreadKey, new_id
 from core.messages import DeskAction, DeskEvent, InboundChange, InboundMessage, InboundRating, Resolution
 
 MAX_REASON = 2_000
 MAX_MESSAGE = 8_000  # characters; the chat page counts down to the same number
+MOST_IDS = 200
 
 
 class BadRequest(ValueError):  # noqa: N818 (HTTP's own word)
@@ -154,6 +157,48 @@ def parse_action(
         files=files,
         raw=data,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleDecision:
+    """What an operator decided on the suggestions `ids`: an article with these words, or none."""
+
+    ids: tuple[ArticleId, ...]
+    text: ArticleText | None
+
+
+def parse_article(data: dict[str, Any]) -> ArticleDecision:
+    """Return what an operator decided on suggested articles. Raises `BadRequest`."""
+    action, ids = data.get("action"), data.get("ids")
+    if action not in {"approve", "drop"}:
+        raise BadRequest("unknown_action", '"action" must be approve or drop.')
+    if not isinstance(ids, list) or not 0 < len(ids) <= MOST_IDS or not all(_is_id(one) for one in ids):
+        raise BadRequest("bad_ids", f'"ids" lists the suggestions, {MOST_IDS} at most.')
+    unique = tuple(ArticleId(one) for one in dict.fromkeys(ids))
+    if action == "drop":
+        return ArticleDecision(unique, None)
+    words = (
+        _words(data, "title", MAX_TITLE),
+        _words(data, "question", MAX_QUESTION, may_be_empty=True),
+        _words(data, "answer", MAX_ANSWER),
+    )
+    return ArticleDecision(unique, ArticleText(*words))
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 60
+
+
+def _words(data: dict[str, Any], name: str, most: int, *, may_be_empty: bool = False) -> str:
+    text = data.get(name, "")
+    if not isinstance(text, str):
+        raise BadRequest(f"bad_{name}", f'"{name}" must be a string.')
+    text = _storable(text).strip()
+    if not text and not may_be_empty:
+        raise BadRequest(f"{name}_empty", f"An article needs its {name}.")
+    if len(text) > most:
+        raise BadRequest(f"{name}_too_long", f"The {name} has {len(text):,} characters; {most:,} is the most.", 413)
+    return text
 
 
 def _outcome(data: dict[str, Any]) -> Resolution:

@@ -6,15 +6,20 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from core.actions import Call
+from core.articles import MOST_MISSING, WEEK_DAYS, ArticleGroup
 from core.case import Case, Earlier
 from core.delivery import Delivery, DeliveryState
 from core.desk import DraftFate, allowed, allowed_on
 from core.events import HandoffReason, OperatorDid
 from core.figures import Figures, Waiting
+from core.gaps import Gap
 from core.hours import Hours
 from core.ids import MessageId, OperatorId
+from core.memory import Fact
 from core.messages import Author, DeskAction, File, Message, Rating, Resolution
 from core.policy import Policy
+from core.shadow import Agreement
 from core.thread import OwnerKind, Thread
 
 Names = Mapping[OperatorId, str]
@@ -56,14 +61,14 @@ def _rating(rating: Rating | None) -> dict[str, Any] | None:
     return {"score": rating.score, "reason": rating.reason} if rating else None
 
 
-def status(thread: Thread | None, names: Names) -> dict[str, Any]:
-    """Return who speaks to the customer now, and whether the bot is at work."""
+def status(thread: Thread | None, names: Names, policy: Policy) -> dict[str, Any]:
+    """Return who speaks to the customer now, and whether the bot is writing something that they will read."""
     if thread is None:
         return {"owner": OwnerKind.BOT.value, "operator": None, "typing": False}
     return {
         "owner": thread.owner.kind.value,
         "operator": names.get(thread.owner.operator) if thread.owner.operator else None,
-        "typing": thread.run is not None,
+        "typing": thread.run is not None and not policy.shadow,
     }
 
 
@@ -164,6 +169,11 @@ def case_detail(
     }
 
 
+def fact(known: Fact) -> dict[str, Any]:
+    """Return something that is known about a customer."""
+    return {"id": known.id, "text": known.text, "at": known.at, "thread": known.thread}
+
+
 def _suggestion(case: Case) -> dict[str, Any] | None:
     if case.suggestion is None and not case.drafting:
         return None
@@ -218,6 +228,20 @@ def _desk_message(
     }
 
 
+def call(one: Call) -> dict[str, Any]:
+    """Return a call of one of the owner's tools."""
+    return {
+        "at": at(one.at),
+        "tool": one.tool,
+        "arguments": dict(one.shown),
+        "state": one.state.value,
+        "sentence": one.sentence,
+        "result": one.result[:1000],
+        "ms": one.took,
+        "tries": one.tries,
+    }
+
+
 def earlier(other: Earlier) -> dict[str, Any]:
     """Return another conversation of the same customer."""
     return {
@@ -245,8 +269,64 @@ def action(when: float, did: OperatorDid, refused: str) -> dict[str, Any]:
     }
 
 
-def figures(day: Figures, waiting: Waiting, now: float) -> dict[str, Any]:
-    """Return the digest: what happened in the 24 hours before `now`, and how the desk stands."""
+def gap(one: Gap) -> dict[str, Any]:
+    """Return a question that the knowledge base did not carry, with the newest times it was asked."""
+    return {
+        "question": one.question,
+        "times": one.times,
+        "customers": one.customers,
+        "nearest": one.nearest or None,
+        "asked": [
+            {
+                "at": at(asked.at),
+                "thread_id": asked.thread,
+                "channel": asked.channel,
+                "outcome": asked.outcome.value,
+                "case": {"id": asked.case, "number": asked.number} if asked.case else None,
+            }
+            for asked in one.asked
+        ],
+    }
+
+
+def article_group(group: ArticleGroup) -> dict[str, Any]:
+    """Return suggested articles that are alike: the words to begin with, and each one with its case."""
+    return {
+        "title": group.title,
+        "question": group.question,
+        "answer": group.answer,
+        "suggestions": [
+            {
+                "id": one.id,
+                "question": one.question,
+                "answer": one.answer,
+                "case": {"id": one.case, "number": one.number},
+                "by": one.by,
+                "at": at(one.at),
+            }
+            for one in group.suggestions
+        ],
+    }
+
+
+def week(missing: Sequence[Gap], waiting: int) -> dict[str, Any]:
+    """Return the week's report: the articles that are missing, and how many suggested ones wait."""
+    return {
+        "days": WEEK_DAYS,
+        "questions": len(missing),
+        "missing": [gap(one) for one in missing[:MOST_MISSING]],
+        "articles_waiting": waiting,
+    }
+
+
+def agreed(one: Agreement) -> dict[str, Any]:
+    """Return how often what the bot would say about a subject was sent."""
+    counts = {"used": one.used, "edited": one.edited, "ignored": one.ignored}
+    return {"subject": one.subject, "drafts": one.drafts, **counts, "share": round(one.share, 3)}
+
+
+def figures(day: Figures, waiting: Waiting, now: float, agreement: Sequence[Agreement] = ()) -> dict[str, Any]:
+    """Return the digest: what happened in the 24 hours before `now`, how the desk stands, and `agreement` of late."""
     return {
         "day": at(now)[:10],
         "opened": day.opened,
@@ -259,6 +339,7 @@ def figures(day: Figures, waiting: Waiting, now: float) -> dict[str, Any]:
         "first_answer_median_seconds": day.first_answer,
         "survey": {"answers": day.surveys, "average": day.survey_average},
         "suggestions": {fate.value: day.drafts[fate.value] for fate in DraftFate},
+        "agreement": [agreed(one) for one in agreement],
         "reasons": [
             {"reason": HandoffReason(reason).sentence, "count": count} for reason, count in day.reasons.most_common()
         ],

@@ -215,6 +215,10 @@ async function theDayIsRemembered(ada) {
   await ada.locator("#digest-dialog", { hasText: "1 sent unchanged, 1 edited" }).waitFor();
   await shot(ada, "desk-today");
   await ada.keyboard.press("Escape");
+  await ada.click("#operator-button");
+  await ada.click("#gaps");
+  await ada.locator("#gaps-dialog .gap", { hasText: QUESTIONS.Lena[0] }).locator("a").click();
+  await ada.locator("#case-customer", { hasText: "Lena" }).waitFor();
 }
 
 await inBrowser(async (browser) => {

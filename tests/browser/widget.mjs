@@ -31,7 +31,7 @@ async function act(id, body) {
 async function aGuestAsksAndIsAnswered(browser) {
   const page = await open(browser, `${site}/`);
   await openWidget(page);
-  await send(page, "How do I return an article?");
+  await send(page, "How long do I have to return an article?");
   await said(page, "bot", "30 days").waitFor();
   await shot(page, "widget");
   await send(page, "I want to talk to a person");

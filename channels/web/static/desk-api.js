@@ -41,6 +41,25 @@ export class DeskApi {
     return this.#call("GET", "digest");
   }
 
+  /** @returns {Promise<{days: number, gaps: Array<Object>}>} what the knowledge base did not carry */
+  gaps() {
+    return this.#call("GET", "gaps");
+  }
+
+  /** @returns {Promise<{groups: Array<Object>}>} what people answered, suggested as articles */
+  articles() {
+    return this.#call("GET", "articles");
+  }
+
+  /**
+   * Approves or drops suggestions; repeating it changes nothing.
+   * @param {{action: "approve"|"drop", ids: Array<string>, title?: string, question?: string, answer?: string}} decision
+   * @returns {Promise<{groups: Array<Object>, file: string|null, told: string|null}>} what is left
+   */
+  decideArticle(decision) {
+    return this.#call("POST", "articles", { body: decision });
+  }
+
   /** @param {"open"|"resolved"|"all"} state @returns {Promise<{cases: Array<Object>, notices?: Array<{text: string}>}>} */
   async cases(state) {
     const { cases, notices } = await this.#call("GET", `cases?state=${state}`);

@@ -42,7 +42,10 @@ export class OpenCase {
     });
     this.suggestion = new Suggestion(this.deeds, this.composer);
     this.transcript = new Transcript(this.deeds, (id, file) => api.file(id, file), (id, file) => api.fileText(id, file));
-    this.facts = new Facts((id, thread) => api.earlier(id, thread));
+    this.facts = new Facts(
+      (id, thread) => api.earlier(id, thread),
+      (fact) => this.deeds.press(this.#selected, { action: "forget", text: fact }),
+    );
     byId("case-notice-close").addEventListener("click", () => this.notice(""));
   }
 

@@ -16,8 +16,11 @@ export class Facts {
   #box = byId("facts-body");
   #caseId = null;
 
-  /** @param {(caseId: string, thread: string) => Promise<Array<Object>>} fetchEarlier */
-  constructor(fetchEarlier) {
+  /**
+   * @param {(caseId: string, thread: string) => Promise<Array<Object>>} fetchEarlier
+   * @param {(fact: string) => void} forget
+   */
+  constructor(fetchEarlier, forget) {
     this.history = new History(fetchEarlier);
     this.sections = [
       { id: "trouble", uses: (one) => [one.desk_error, one.desk], make: trouble },
@@ -25,9 +28,11 @@ export class Facts {
       { id: "summary", title: "Summary", uses: (one) => [one.summary], make: summary },
       { id: "customer", title: "Customer and case", uses: factRows, make: facts },
       { id: "survey", title: "What the customer said of it", uses: (one) => [one.survey], make: ({ survey }) => survey && [surveyWords(survey)] },
+      { id: "known", title: "Known about them", uses: (one) => [one.known], make: (one) => known(one, forget) },
       { id: "earlier", title: "Earlier conversations", uses: (one) => [one.earlier], make: (one) => this.history.list(one) },
       { id: "passages", title: "What the assistant found", uses: (one) => [one.passages, one.confidence], make: found },
       { id: "trace", title: "How it came to this", uses: (one) => [one.trace], make: trace },
+      { id: "calls", title: "Tools that were called", uses: (one) => [one.calls], make: calls },
       { id: "log", title: "What was done", uses: (one) => [one.log], make: logList },
     ];
     byId("facts-toggle").addEventListener("click", () => this.open(true));
@@ -115,6 +120,25 @@ function trace(one) {
   if (!one.trace?.length) return null;
   const steps = one.trace.map(({ step, detail }) => el("li", {},
     el("span", { class: "step", dir: "auto", text: step || "" }), detail ? el("span", { class: "step-detail", dir: "auto", text: detail }) : ""));
+  return [el("ol", { class: "trace" }, ...steps)];
+}
+
+function known({ known: facts }, forget) {
+  if (!facts?.length) return null;
+  return [el("ul", { class: "known" }, ...facts.map(({ id, text, at }) => {
+    const button = el("button", { type: "button", class: "link-button", text: "Forget", "aria-label": `Forget: ${text}` });
+    button.addEventListener("click", () => forget(id));
+    return el("li", {}, el("span", { dir: "auto", text }), el("span", { class: "soft small", text: dateAndTime(at) }), button);
+  }))];
+}
+
+/** What each call of the owner's tools asked, and what came of it; a change with the sentence its customer read. */
+function calls(one) {
+  if (!one.calls?.length) return null;
+  const steps = one.calls.map(({ tool, sentence, arguments: given, state, result, ms }) => el("li", {},
+    el("span", { class: "step", dir: "auto", text: `${tool}: ${state}${ms ? ` (${ms} ms)` : ""}` }),
+    el("span", { class: "step-detail", dir: "auto", text: sentence || Object.entries(given).map(([name, value]) => `${name}: ${value}`).join(", ") }),
+    result ? el("span", { class: "step-detail", dir: "auto", text: result.slice(0, 300) }) : ""));
   return [el("ol", { class: "trace" }, ...steps)];
 }
 

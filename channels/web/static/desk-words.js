@@ -11,7 +11,7 @@ const OVERDUE = { unclaimed: "nobody has claimed it", unanswered: "the customer 
 const DEEDS = {
   claim: "claimed it", release: "released it", assign: "assigned it", reply: "replied", note: "wrote a note", draft: "asked for a draft", resolve: "resolved it",
   hand_back: "handed it back to the assistant", reopen: "reopened it", edit: "edited a message", withdraw: "withdrew a message",
-  check: "checked a delivery", resend: "sent a message again",
+  check: "checked a delivery", resend: "sent a message again", forget: "had something forgotten about the customer",
 };
 const OUTCOMES = {
   solved: "Solved", unsolved: "Could not be solved", no_reply: "Needs no answer", duplicate: "Duplicate", spam: "Spam", handed_back: "Handed back",

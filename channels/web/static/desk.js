@@ -4,9 +4,11 @@
  */
 
 import { DeskApi } from "./desk-api.js";
+import { showArticles } from "./desk-articles.js";
 import { OpenCase } from "./desk-case.js";
 import { Cases } from "./desk-cases.js";
 import { showDigest } from "./desk-digest.js";
+import { showGaps } from "./desk-gaps.js";
 import { wireKeys } from "./desk-keys.js";
 import { CaseList } from "./desk-list.js";
 import { Live } from "./desk-live.js";
@@ -50,6 +52,8 @@ class DeskPage {
     });
     wireMenu(byId("operator-button"), byId("operator-menu"));
     byId("digest").addEventListener("click", () => showDigest(() => this.#api.digest()));
+    byId("gaps").addEventListener("click", () => showGaps(() => this.#api.gaps()));
+    byId("articles").addEventListener("click", () => showArticles(this.#api));
     byId("sign-out").addEventListener("click", () => this.#signOut());
     byId("back").addEventListener("click", () => this.#close());
     window.addEventListener("hashchange", () => this.#followAddress());
