@@ -3,11 +3,12 @@
 import asyncio
 
 from bot.telemetry import configure_logging
-from tests.bench import desk, mail, message, slack, teams
+from tests.bench import answers, desk, mail, message, slack, teams
 
 if __name__ == "__main__":
     configure_logging("error")
     asyncio.run(message.main())
+    asyncio.run(answers.main())
     asyncio.run(desk.main())
     asyncio.run(mail.main())
     asyncio.run(slack.main())

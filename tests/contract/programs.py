@@ -71,7 +71,7 @@ class Program:
             plain_settings(self._home.path, **self._settings),
             self._home,
             clock=self.clock,
-            provider=_reading(),
+            provider=None if "openai_base_url" in self._settings else _reading(),
             embedder=self._embedder,
             channels=self.channels,
             desks=self.desks,

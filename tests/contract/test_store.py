@@ -18,6 +18,7 @@ from core.delivery import DeliveryState, PartKind
 from core.errors import SetupError, Superseded, TemporaryError
 from core.events import CustomerSaid, HandoffReason, Outcome, RunResult
 from core.ids import CaseId, MessageId, ThreadKey
+from core.memory import Recap
 from core.messages import Author, Citation, DeskAction, DeskEvent, InboundMessage
 from core.policy import Moment
 from core.store import schema, threads
@@ -480,7 +481,34 @@ async def test_one_customers_facts_never_reach_anothers_run(scene: Scene) -> Non
     await scene.say("Hello", session="s_2")
     assert (await scene.store.runs.turn(await scene.claim_run())).facts == ()
     await scene.say("Hello again", session="s_1")
-    assert (await scene.store.runs.turn(await scene.claim_run())).facts == ("rides a Lark 3",)
+    turn = await scene.store.runs.turn(await scene.claim_run())
+    assert [(fact.text, fact.thread) for fact in turn.facts] == [("rides a Lark 3", turn.thread.id)]
+
+
+async def test_what_an_operator_has_forgotten_is_known_no_more_and_only_of_that_customer(scene: Scene) -> None:
+    for session, fact in (("s_1", "rides a Lark 3"), ("s_2", "rides a Tern")):
+        await scene.say("Hello", session=session)
+        await scene.finish_run(answered("Noted.", facts=(fact,)))
+    case, other = await scene.hand_off(session="s_1"), await scene.hand_off(session="s_2")
+    threads_ = [(await scene.store.cases.get(one)).thread for one in (case, other)]
+    [known], [theirs] = [await scene.store.facts_about(thread) for thread in threads_]
+    assert (await scene.act(case, DeskAction.FORGET, theirs.id)).state == "refused"
+    assert (await scene.act(case, DeskAction.FORGET, known.id)).state == "done"
+    assert (await scene.act(case, DeskAction.FORGET, known.id)).state == "refused"
+    assert [await scene.store.facts_about(thread) for thread in threads_] == [(), (theirs,)]
+
+
+async def test_what_was_said_in_short_is_kept_with_its_thread_and_the_newest_counts(scene: Scene) -> None:
+    for number in (1, 2):
+        await scene.say(f"Question {number}")
+        recap = Recap(f"They asked {number} times.", number, ("Delivery",))
+        await scene.finish_run(answered("Two days.", recap=recap))
+    await scene.say("And by express?")
+    assert (await scene.store.runs.turn(await scene.claim_run())).recap == Recap(
+        "They asked 2 times.", 2, ("Delivery",)
+    )
+    await scene.say("Hello", session="s_2")
+    assert (await scene.store.runs.turn(await scene.claim_run())).recap is None
 
 
 async def test_notes_are_not_shown_to_the_bot(scene: Scene) -> None:

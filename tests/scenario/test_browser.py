@@ -49,6 +49,13 @@ async def test_two_operators_get_through_a_day_with_ten_customers_at_once(launch
     await run("desk_day.mjs", client.url, ada.token, bob.token, SECRET, folder=tmp_path)
 
 
+async def test_operators_approve_and_drop_what_people_answered(launch: Launch, tmp_path: Path) -> None:
+    client = await launch()
+    await client.threadline.knowledge.embedder.ready()
+    ada, bob = await client.operator("Ada"), await client.operator("Bob")
+    await run("articles.mjs", client.url, ada.token, bob.token, folder=tmp_path)
+
+
 class Site:
     """Somebody's web site that shows the widget, under a policy that allows the widget's two needs and no more."""
 

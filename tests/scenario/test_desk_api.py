@@ -103,6 +103,9 @@ def is_error(answer: Answer, status: int) -> str:
         ("GET", "/operators"),
         ("GET", "/log"),
         ("GET", "/digest"),
+        ("GET", "/gaps"),
+        ("GET", "/articles"),
+        ("POST", "/articles"),
         ("GET", "/cases/{case}/files/f_1"),
         ("GET", "/cases/{case}/files/f_1/text"),
         ("GET", "/cases/{case}/earlier/t_1"),
@@ -459,6 +462,21 @@ async def test_the_digest_and_the_log_of_the_day_are_for_operators(
     newest = (await client.call("GET", f"{BASE}/log", token=ada.token)).data["entries"][0]
     assert (newest["case_id"], newest["operator"], newest["action"]) == (case, "Ada", "resolve")
     assert newest["detail"] == "Solved"
+
+
+async def test_what_no_article_answers_is_listed_with_its_case(client: Client, ada: Operator) -> None:
+    question = "Can I rent a bike for the weekend?"
+    await (await client.chat()).say(question)
+    listed = (await client.call("GET", f"{BASE}/gaps", token=ada.token)).data
+    [gap] = [one for one in listed["gaps"] if one["question"] == question]
+    assert (listed["days"], gap["times"], gap["customers"]) == (90, 1, 1)
+    [asked] = gap["asked"]
+    assert (asked["channel"], asked["outcome"]) == ("web", "handed_off")
+    case = await ada.case(asked["case"]["id"])
+    assert (case["question"], case["number"]) == (question, asked["case"]["number"])
+    week = (await client.call("GET", f"{BASE}/digest", token=ada.token)).data["week"]
+    assert question in [one["question"] for one in week["missing"]]
+    assert (week["days"], week["questions"] >= len(week["missing"])) == (7, True)
 
 
 @pytest.mark.parametrize("action", ["claim", "release", "reply", "resolve", "hand_back", "draft"])

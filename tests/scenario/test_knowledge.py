@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.bootstrap import build
 from bot.home import Home
+from bot.readiness import Readiness
 from kb.embed import Embedder
 from tests.conftest import Launch
 from tests.fakes.web_server import FakeWeb, page
@@ -55,6 +56,32 @@ async def test_a_second_folder_read_by_hand_is_added_to_the_first(launch: Launch
         body = {"sources": [shelf(tmp_path / name, name)]}
         assert (await client.call("POST", "/api/v1/admin/kb/sync", token=ADMIN, json=body)).status == 200
     assert len(await documents(client)) == 2
+
+
+async def test_a_source_read_by_hand_is_dropped_by_hand(launch: Launch, tmp_path: Path) -> None:
+    client = await launch()
+    await client.threadline.readiness.assistant()
+    first, second = shelf(tmp_path / "Orchids", "Orchids"), shelf(tmp_path / "Cacti", "Cacti")
+    body = {"sources": [first, second]}
+    assert (await client.call("POST", "/api/v1/admin/kb/sync", token=ADMIN, json=body)).data["added"] == 2
+    for times, (status, said) in enumerate(((200, "1"), (400, "Nothing was read from"))):
+        answer = await client.call("POST", "/api/v1/admin/kb/drop", token=ADMIN, json={"sources": [second]})
+        assert (answer.status, said in str(answer.data)) == (status, True), times
+    await client.threadline.readiness.sync()
+    assert len(await documents(client)) == 1
+
+
+async def test_a_source_of_kb_path_is_dropped_there(launch: Launch, tmp_path: Path) -> None:
+    first, second = shelf(tmp_path / "Orchids", "Orchids"), shelf(tmp_path / "Cacti", "Cacti")
+    client = await launch(kb_path=[first, second])
+    await client.threadline.readiness.assistant()
+    await client.threadline.readiness.sync()
+    assert len(await documents(client)) == 2
+    answer = await client.call("POST", "/api/v1/admin/kb/drop", token=ADMIN, json={"sources": [second]})
+    assert (answer.status, "KB_PATH" in str(answer.data)) == (400, True)
+    shorter = Readiness(client.threadline.knowledge, client.threadline.assistant, [first])
+    assert (await shorter.sync()).removed == 1
+    assert len(await documents(client)) == 1
 
 
 async def test_a_folder_that_is_not_there_leaves_the_sample_to_answer(launch: Launch, tmp_path: Path) -> None:

@@ -74,7 +74,13 @@ async def ada(client: Client) -> Operator:
 
 def the_model(address: str, api: str) -> dict[str, str]:
     """Settings that name the model."""
-    return {"openai_base_url": address, "openai_api_key": "sk-test", "openai_model": "gpt-test", "openai_api": api}
+    return {
+        "openai_base_url": address,
+        "openai_api_key": "sk-test",
+        "openai_model": "gpt-test",
+        "openai_api": api,
+        "model_pause_seconds": "0",  # what fails in one test is asked again in the next
+    }
 
 
 @pytest.fixture
@@ -648,3 +654,28 @@ async def test_a_request_for_a_person_reaches_no_model(client: Client, model: Fa
     await chat.say("Can I speak to a human please")
     assert model.requests == []
     assert (await case_of(chat))["reason"] == "customer_asked"
+
+
+# A model that takes its time
+
+
+async def test_who_waits_long_is_told_so_once_and_then_answered(
+    program: Start, server: FakeOpenAI, model: FakeOpenAI, api: str
+) -> None:
+    late = asyncio.Event()
+    model.then(search(), slow(late, say(ANSWER)))
+    async with program(**the_model(server.base_url, api), slow_seconds=0.1) as client:
+        chat = await client.chat()
+        await chat.post(QUESTION)
+
+        async def told() -> bool:
+            return len(await chat.read()) == 2
+
+        await until(told)
+        late.set()
+
+        async def answered() -> bool:
+            return len(await chat.read()) == 3
+
+        await until(answered)
+        assert [said["text"] for said in await chat.read()] == [QUESTION, wording.text(Line.WAITING_LONG), ANSWER]

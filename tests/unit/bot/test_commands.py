@@ -19,7 +19,17 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["serve"], ["ask"], ["kb", "sync"], ["kb", "search"], ["eval"], ["operator", "add"], ["doctor"]):
+    for words in (
+        ["serve"],
+        ["ask"],
+        ["kb", "sync"],
+        ["kb", "drop"],
+        ["kb", "search"],
+        ["eval"],
+        ["gaps"],
+        ["articles"],
+        ["doctor"],
+    ):
         with pytest.raises(SystemExit) as ended:
             make_parser().parse_args([*words, "--help"])
         assert ended.value.code == 0
@@ -147,11 +157,36 @@ def test_an_evaluation_says_what_the_contract_promises(capsys: pytest.CaptureFix
     assert measured <= set(figures["retrieval"])
     assert figures["retrieval"]["hit@1"] == 1.0
     decisions, four = figures["decisions"], {"answered", "clarified", "declined", "handed_off"}
-    assert set(decisions) == {"in_scope", "out_of_scope", "auroc", "auroc_by_kind", "curve"}
+    assert set(decisions) == {"questions", "in_scope", "out_of_scope", "auroc", "auroc_by_kind", "curve"}
     assert set(decisions["in_scope"]) == four | {"answered_with_right_document"}
     assert set(decisions["out_of_scope"]) == four | {"by_kind"}
     assert set(decisions["out_of_scope"]["by_kind"]["other"]) == four
     assert sum(decisions["in_scope"][outcome] for outcome in four) == 1.0
+    assert run(["eval", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "1 questions that have an article: it came first for 100.0 %" in shown
+    assert "words (BM25) alone" in shown
+
+
+def test_gaps_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["gaps", "--days", "7"]) == 0
+    assert "Nothing in the last 7 days" in capsys.readouterr().out
+    assert run(["gaps", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_agreement_is_shown_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["agreement", "--days", "7"]) == 0
+    assert "in the last 7 days" in capsys.readouterr().out
+    assert run(["agreement", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_suggested_articles_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["articles"]) == 0
+    assert "No suggested article waits" in capsys.readouterr().out
+    assert run(["articles", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 @pytest.mark.usefixtures("_by_words_alone")

@@ -9,10 +9,11 @@ import pytest
 
 from bot.bootstrap import open_database
 from bot.check import Check
-from bot.doctor import examine
+from bot.doctor import _covered, examine
 from bot.home import Home
 from core.store.migrations import migrate
 from core.store.store import Store
+from kb.embed import Embedder
 from tests.fakes.openai_server import FakeOpenAI, error, say
 from tests.fakes.s3_server import FakeS3
 from tests.support import plain_settings
@@ -41,14 +42,24 @@ async def test_a_fresh_installation_is_well_and_says_what_is_off(home: Path, fre
         "database": "ok",
         "knowledge base": "ok",
         "language model": "off",
+        "redaction": "ok",
         "desk": "ok",
         "desk hours": "off",
         "subjects": "ok",
+        "tools": "off",
         "slack": "off",
         "teams": "off",
         "email": "off",
     }
     assert "OPENAI_API_KEY" in found["language model"].fix
+
+
+async def test_the_doctor_says_what_no_model_and_no_log_reads(home: Path, free_port: int) -> None:
+    redacted = (await checks(home, http_port=free_port))["redaction"]
+    assert (redacted.state, redacted.found) == ("ok", "cards, ibans, ids, keys, passwords: read by no model and no log")
+    off = (await checks(home, http_port=free_port, redact="off"))["redaction"]
+    assert (off.state, off.found) == ("off", "models and logs read all that customers write")
+    assert "REDACT=cards" in off.fix
 
 
 async def test_the_doctor_tries_the_bucket_for_files(
@@ -138,3 +149,15 @@ async def test_a_port_that_our_own_program_serves_is_well(home: Path) -> None:
         found = (await checks(home))["http"]
     assert found.state == "ok"
     assert "serving at http://127.0.0.1:8080" in found.found
+
+
+@pytest.mark.parametrize(
+    ("model", "languages", "said"),
+    [
+        (None, [], "covers English: questions in other languages are searched by words alone"),
+        ("my-own-model", [], "taken to cover every language"),
+        ("my-own-model", ["de", "en"], "covers English, German: questions in other languages"),
+    ],
+)
+def test_the_doctor_says_which_languages_the_model_covers(model: str | None, languages: list[str], said: str) -> None:
+    assert _covered(Embedder(model, languages=languages)).startswith(said)

@@ -70,6 +70,7 @@ def test_one_error_lists_everything_that_is_wrong(monkeypatch: pytest.MonkeyPatc
         "DESK_TIME_ZONE": "Europe/Nowhere",
         "DESK_HOLIDAYS": "the day after tomorrow",
         "DIGEST_AT": "noon",
+        "REPORT_AT": "08:30",
         "WIDGET_ORIGINS": "www.example.com",
         "WIDGET_SECRET": "short",
         "QUIET_SECONDS": "-1",

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from bot.sweeps import Sweeps
 from core.bell import Bell
 from core.delivery import DeliveryState, Part, PartKind
+from core.events import Outcome, RunResult
 from core.hours import Hours
 from core.ids import CaseId, OperatorId
 from core.messages import DeskAction, DeskEvent
@@ -306,3 +307,34 @@ async def test_the_web_desk_shows_its_digest_on_its_page_and_gets_none_posted(
     await office.replicas[0].digest()
     async with database.reading() as connection:
         assert (await connection.execute(select(schema.deliveries))).all() == []
+
+
+# The weekly report
+
+
+async def test_the_weeks_report_is_posted_once_beside_the_digest_of_that_day(
+    office: Office, clock: ManualClock
+) -> None:
+    asked = RunResult(Outcome.DECLINED, "Sorry.", question="Do you deliver to Mars?")
+    for session in ("s_1", "s_2"):
+        await office.scene.say(asked.question, session)
+        await office.scene.finish_run(asked)
+    for replica in office.replicas * 2:
+        await replica.report()
+        await replica.digest()
+    report, digest = await office.posted(PartKind.DIGEST)
+    assert (report.desk, report.text) == (
+        "slack:C1",
+        "For the knowledge base: what was asked in the last 7 days and found no article.\n2× Do you deliver to Mars?",
+    )
+    assert digest.text.startswith("The last 24 hours")
+    clock.tick(7 * DAY + 1)
+    await office.replicas[0].report()
+    [report] = await office.posted(PartKind.DIGEST)
+    assert "every question found an article" in report.text, "what is older was said before"
+
+
+async def test_on_the_web_desk_the_page_shows_it(database: Database, clock: ManualClock) -> None:
+    office = Office(database, clock, Policy())
+    await office.replicas[0].report()
+    assert await office.posted(PartKind.DIGEST) == []

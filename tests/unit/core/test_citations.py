@@ -120,3 +120,59 @@ def test_whatever_is_written_no_foreign_address_and_no_foreign_number_gets_throu
     text, citations = sources("one", "two").resolve(written)
     assert not re.search(r"https?://\w", text)
     assert len(citations) <= 2
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("See evil.com or evil.com/x today.", "See  or  today."),
+        ("Write to thief@evil.com.", "Write to ."),
+        ("See //evil.example/x.", "See "),
+        ("See ht\u200btps://evil.example/x.", "See "),
+        ("Your data: all of it.", "Your data: all of it."),
+        ("Node.js 20, e.g. at 10.30 a.m.", "Node.js 20, e.g. at 10.30 a.m."),
+    ],
+)
+def test_what_only_looks_like_an_address_to_programs_is_one(written: str, read: str) -> None:
+    assert sources(f"The table is at {TABLE}.").resolve(written)[0] == read
+
+
+def test_the_mere_host_of_a_known_address_and_what_a_passage_calls_by_name_are_kept() -> None:
+    found = sources(f"The table is at {TABLE}. Open settings.py, or write to help@larkfield.com.")
+    for written in ("It is larkfield.example.", "Open settings.py.", "Write to help@larkfield.com, at larkfield.com."):
+        assert found.resolve(written)[0] == written
+        assert found.disguised(written) == ""
+
+
+def test_addresses_of_trusted_hosts_are_kept_whatever_their_path_and_no_others() -> None:
+    found = Sources()
+    found.trust(["track.example.com", ".shop.example.com"])
+    for kept in ("https://track.example.com/7?x=1", "[it](https://track.example.com/7)", "https://a.shop.example.com/"):
+        assert found.resolve(f"See {kept} now")[0] == f"See {kept} now"
+    for gone in (
+        "https://track.example.com.evil.com/",
+        "https://xshop.example.com/",
+        "https://evil.com\\@track.example.com",
+    ):
+        assert "evil" not in found.resolve(f"See {gone} now")[0]
+        assert "xshop" not in found.resolve(f"See {gone} now")[0]
+
+
+def test_an_allowed_mailbox_does_not_make_its_host_known() -> None:
+    found = Sources()
+    found.allow(["kim@evil.com"], hosts=False)
+    assert found.resolve("Write to kim@evil.com, see evil.com now")[0] == "Write to kim@evil.com, see  now"
+
+
+@pytest.mark.parametrize(
+    "written", ["hxxp : //evil[.]com", "evil dot com", "e v i l . c o m", "evil&#46;com", "evil\\.com"]
+)
+def test_an_address_in_disguise_is_told(written: str) -> None:
+    assert sources(f"See {TABLE}").disguised(written)
+
+
+@pytest.mark.parametrize("said", ["See [above](#costs) or [there](/help).", "[empty]()", "mailto: and javascript:", ""])
+def test_what_a_passage_links_to_within_itself_makes_no_other_address_known(said: str) -> None:
+    found = Sources()
+    found.register([Passage("p", "p", "P", "", "", said, 1.0)])
+    assert found.resolve("See https://evil.com/x, evil.com, [x](https://evil.com).")[0] == "See  , x."

@@ -46,6 +46,7 @@ from core.events import (
     PartBounced,
     RunEnded,
     RunResult,
+    RunSlow,
     Suggestion,
 )
 from core.ids import CaseId, DeliveryId, FileId, MessageId, OperatorId, RunId, ThreadKey
@@ -296,8 +297,33 @@ def test_who_is_gone_loses_only_what_they_hold(event: OperatorGone) -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_case_that_waits_too_long_is_called_out(*, again: bool) -> None:
-    decision = decide(WAITING, CaseOverdue(CASE, 1, again, "It waits.", WAITING.answered_up_to), MOMENT)
-    assert decision == Decision(WAITING, (Remind(CASE, "It waits.", everyone=again), ShowCard(CASE)))
+    told = replace(WAITING, apologised_up_to=WAITING.asked_up_to)
+    decision = decide(told, CaseOverdue(CASE, 1, again, "It waits.", WAITING.answered_up_to), MOMENT)
+    assert decision == Decision(told, (Remind(CASE, "It waits.", everyone=again), ShowCard(CASE)))
+
+
+def test_a_customer_whose_case_waits_too_long_is_told_so_once_for_what_they_wrote() -> None:
+    overdue = CaseOverdue(CASE, 1, again=False, sentence="It waits.", answered_up_to=WAITING.answered_up_to)
+    first = decide(WAITING, overdue, MOMENT)
+    assert [(post.author, post.text, post.presence) for post in posts(first)] == [
+        (Author.SYSTEM, wording.text(Line.WAITING_LONG), True)
+    ]
+    assert posts(decide(first.thread, overdue, MOMENT)) == []
+    wrote_again = replace(first.thread, asked_up_to=first.thread.asked_up_to + 1)
+    assert len(posts(decide(wrote_again, overdue, MOMENT))) == 1
+
+
+def test_a_slow_run_is_apologised_for_once_unless_it_speaks_or_counts_no_more() -> None:
+    slow = RunSlow(RUN, AT_WORK.epoch)
+    first = decide(AT_WORK, slow, MOMENT)
+    assert [post.text for post in posts(first)] == [wording.text(Line.WAITING_LONG)]
+    assert first.thread.run == AT_WORK.run
+    assert posts(decide(first.thread, slow, MOMENT)) == []
+    assert AT_WORK.run
+    speaking = replace(AT_WORK, run=replace(AT_WORK.run, speaking=True))
+    assert decide(speaking, slow, MOMENT) == Decision(speaking)
+    for stale in (RunSlow(RunId("r_other"), AT_WORK.epoch), RunSlow(RUN, AT_WORK.epoch + 1)):
+        assert decide(AT_WORK, stale, MOMENT) == Decision(AT_WORK, ignored=IgnoredBecause.STALE)
 
 
 @pytest.mark.parametrize(

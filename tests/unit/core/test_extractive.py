@@ -24,12 +24,20 @@ DELIVERY = "Parcels take two days. Bikes take a week. Call us if it takes longer
 class Shelf:
     """A knowledge base that finds the same passages for every question, and notes what it was asked."""
 
-    def __init__(self, *texts: str, confidence: float = 0.9, relatedness: float = 0.9, away: bool = False) -> None:
+    def __init__(
+        self,
+        *texts: str,
+        confidence: float = 0.9,
+        relatedness: float = 0.9,
+        away: bool = False,
+        language: str = "",
+        uncovered: str = "",
+    ) -> None:
         passages = tuple(
-            Passage(f"p{n}", f"doc{n}", f"Document {n}", "", f"doc{n}.md", text, 1.0 / n)
+            Passage(f"p{n}", f"doc{n}", f"Document {n}", "", f"doc{n}.md", text, 1.0 / n, language=language)
             for n, text in enumerate(texts, 1)
         )
-        self.grounding = Grounding(passages, confidence, relatedness)
+        self.grounding = Grounding(passages, confidence, relatedness, uncovered)
         self.away = away
         self.asked: list[str] = []
 
@@ -249,3 +257,36 @@ def test_every_quoted_line_stands_in_the_passage(text: str, question: str) -> No
     assert quoted.endswith(("\n\n[1]", " [1]"))
     words = quoted.removesuffix("[1]").rstrip().removeprefix("… ").removesuffix(" …").strip()
     assert words in text or "[" in text
+
+
+GERMAN = "Wie lange dauert die Lieferung nach Hamburg?"
+
+
+@pytest.mark.parametrize(
+    ("written", "uncovered", "said"),
+    [
+        ("en", "de", "Unsere Artikel dazu sind auf Englisch. Ich konnte hier nur nach Ihren Wörtern suchen"),
+        ("en", "", "Unsere Artikel dazu sind auf Englisch.\n\nParcels"),
+        ("de", "de", "Ich konnte hier nur nach Ihren Wörtern suchen"),
+        ("de", "", "Parcels"),
+        ("", "", "Parcels"),
+    ],
+)
+async def test_what_is_odd_about_the_articles_language_is_said_first(written: str, uncovered: str, said: str) -> None:
+    listener = Listener()
+    result = await answer(Shelf(DELIVERY, language=written, uncovered=uncovered), GERMAN, listener=listener)
+    assert result.text.startswith(said)
+    assert result.text.endswith(f"{DELIVERY} [1]")
+    assert result.text.startswith(listener.heard[-1])
+
+
+async def test_operators_read_that_only_words_were_looked_for() -> None:
+    result = await answer(Shelf(DELIVERY, confidence=0.1, language="en", uncovered="de"), GERMAN)
+    assert (result.outcome, result.reason) == (Outcome.HANDED_OFF, HandoffReason.WEAK_GROUNDING)
+    assert "by words only, the model does not cover German" in result.trace[0].detail
+
+
+async def test_nothing_is_judged_off_topic_in_a_language_the_articles_are_not_in() -> None:
+    shelf = Shelf("Delivery to Hamburg takes a week.", confidence=0.1, relatedness=0.1, language="en", uncovered="de")
+    assert (await answer(shelf, GERMAN)).outcome is Outcome.HANDED_OFF
+    assert (await answer(shelf, "How long does delivery to Hamburg take?")).outcome is Outcome.DECLINED

@@ -59,12 +59,15 @@ LINES = {
     HandoffReason.NOT_HELPFUL: Line.HANDED_OFF,
     HandoffReason.SENSITIVE: Line.HANDED_OFF_SENSITIVE,
     HandoffReason.BUDGET_USED: Line.HANDED_OFF,
+    HandoffReason.MODEL_BUDGET: Line.HANDED_OFF,
+    HandoffReason.UNSAFE_ANSWER: Line.HANDED_OFF,
     HandoffReason.FILE_SENT: Line.HANDED_OFF_FILE,
+    HandoffReason.TOOL_FAILED: Line.HANDED_OFF_FAILED,
 }
 
 
 def test_every_reason_has_its_line() -> None:
-    assert set(LINES) == set(HandoffReason)
+    assert set(LINES) == set(HandoffReason) - {HandoffReason.SHADOW}, "of that one the customer hears nothing"
 
 
 @pytest.mark.parametrize(("reason", "line"), LINES.items())

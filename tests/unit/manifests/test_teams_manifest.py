@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft4Validator  # type: ignore[import-untyped]
+from jsonschema import Draft4Validator
 
 from bot.cli import run
 from bot.cli_teams import app_manifest

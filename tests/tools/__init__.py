@@ -1,0 +1,1 @@
+"""The example of docs/tools.md: a shop's order service, and the tools that its owner wrote for it."""

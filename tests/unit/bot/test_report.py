@@ -1,0 +1,86 @@
+"""What `eval` shows people: sentences first, then tables, the settings marked, the worst misses with their passages."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from bot.report import eval_report
+
+FOUR = {"answered": 0.849, "clarified": 0.0, "declined": 0.022, "handed_off": 0.129}
+RANKING = {"hit@1": 0.857, "hit@3": 0.95, "hit@5": 0.974, "mrr@10": 0.906, "ndcg@10": 0.915}
+
+
+def figures(**changes: Any) -> dict[str, Any]:
+    """Return what `kb.evaluate` gives, with `changes` to its decisions."""
+    points = ((0.05, "", 0.98), (0.1, "", 0.97), (0.671, "balanced", 0.85), (0.7, "", 0.82))
+    return {
+        "retrieval": {"queries": 272, **RANKING, "p50_ms": 12.3, "p95_ms": 45.6},
+        "beside": {"words (BM25)": {**RANKING, "hit@1": 0.754}, "vectors": {**RANKING, "hit@1": 0.794}},
+        "decisions": {
+            "questions": {"in_scope": 272, "out_of_scope": 352},
+            "in_scope": {**FOUR, "answered_with_right_document": 0.776, "answer_f1": 0.4834},
+            "out_of_scope": {**FOUR, "answered": 0.06, "by_kind": {"off_topic": FOUR}},
+            "auroc": 0.967,
+            "auroc_by_kind": {"off_topic": 0.993},
+            "curve": [
+                {"floor": floor, "point": point, "answered": share, "answered_with_right_document": 0.5,
+                 "out_of_scope": 0.25}
+                for floor, point, share in points
+            ],
+            **changes,
+        },
+        "misses": [
+            {"id": "1", "query": "How [bold]do[/bold]  I\nsettle?", "wanted": ["billing/settling"], "rank": None,
+             "found": "refunds", "heading": "How long", "position": 2, "passage": "Within [red]30[/red] days."},
+            {"id": "2", "query": "", "wanted": ["a"], "rank": 3, "found": "", "heading": "", "position": None,
+             "passage": ""},
+        ],
+    }  # fmt: skip
+
+
+def shown(given: dict[str, Any], width: int = 100) -> str:
+    console = Console(width=width, record=True, file=StringIO())
+    for part in eval_report(given):
+        console.print(part)
+    return console.export_text()
+
+
+def test_the_result_is_said_in_sentences_first() -> None:
+    said = " ".join(shown(figures()).split())
+    assert said.startswith("272 questions that have an article: it came first for 85.7 %")
+    assert "352 questions that have none: 6.0 % were answered all the same." in said
+
+
+def test_ours_stands_beside_words_and_vectors_alone() -> None:
+    lines = [line.split() for line in shown(figures()).splitlines()]
+    assert ["Threadline", "85.7", "%", "95.0", "%", "97.4", "%", "0.906", "0.915"] in lines
+    assert any(line[:4] == ["words", "(BM25)", "alone", "75.4"] for line in lines)
+    assert any(line[:3] == ["vectors", "alone", "79.4"] for line in lines)
+
+
+def test_the_curve_marks_the_settings_and_leaves_out_what_lies_between() -> None:
+    lines = shown(figures()).splitlines()
+    [marked] = [line for line in lines if "> balanced" in line]
+    assert marked.split()[2:] == ["0.67", "85.0", "%", "50.0", "%", "█" * 10 + "░" * 10, "█" * 5, "25.0", "%"]
+    assert [any(line.split()[:1] == [floor] for line in lines) for floor in ("0.05", "0.10", "0.70")] == [
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_miss_is_shown_with_its_passage_as_it_was_written(width: int) -> None:
+    said = " ".join(shown(figures(), width).split())
+    assert "1. How [bold]do[/bold] I settle?" in said
+    assert "wanted billing/settling (not among the first ten)" in said
+    assert "first refunds > How long, passage 3 Within [red]30[/red] days." in said
+    assert "wanted a (came in place 3) first nothing" in said
+
+
+def test_without_questions_that_have_no_article_nothing_is_said_of_them() -> None:
+    nobody = {"questions": {"in_scope": 272, "out_of_scope": 0}, "auroc": None, "auroc_by_kind": {}}
+    said = shown(figures(**nobody, out_of_scope={**FOUR, "by_kind": {}}))
+    assert "questions that have none" not in said

@@ -1,0 +1,241 @@
+"""Several language models behind one client: who is asked, who is left alone, and what is counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
+
+import pytest
+from agent_framework import Message
+
+from core.agent.models import FAILURES, PAUSE, Breaker, Meter, ModelsAway, retry_after
+from core.agent.providers import ModelSettings, Provider, describe, openai_provider
+from core.budget import Budget, Price, Spent
+from tests.fakes.openai_server import FakeOpenAI, Step, drop_after, empty, error, hang, say
+from tests.support import ManualClock
+
+APIS = ("chat", "responses")
+FIRST, SECOND = "The first model says so.", "The second model says so."
+
+
+class Pair:
+    """Two models, the second one standing by, and the provider that asks them."""
+
+    def __init__(self, first: FakeOpenAI, second: FakeOpenAI, provider: Provider, clock: ManualClock) -> None:
+        self.first = first
+        self.second = second
+        self.provider = provider
+        self.clock = clock
+        self.meter = Meter()
+
+    async def ask(self) -> str:
+        """Return what the models answer. Raises what they raise."""
+        stream = self.provider.client.get_response(
+            [Message("user", ["How much?"])],
+            stream=True,
+            options=self.provider.options,
+            client_kwargs={"meter": self.meter},
+        )
+        pieces = [content async for update in stream for content in update.contents]
+        return "".join(piece.text or "" for piece in pieces if piece.type == "text" and piece.merge_mode != "replace")
+
+    @property
+    def asked(self) -> tuple[int, int]:
+        """How often each was asked."""
+        return len(self.first.requests), len(self.second.requests)
+
+
+@asynccontextmanager
+async def pair(
+    first: Step,
+    second: Step | None = None,
+    *,
+    apis: tuple[str, str] = ("chat", "chat"),
+    pause: float = PAUSE,
+    seconds: float = 20.0,
+) -> AsyncIterator[Pair]:
+    """Run two models that always answer so; `second` says its sentence unless told otherwise."""
+    clock = ManualClock()
+    async with FakeOpenAI() as one, FakeOpenAI() as other:
+        one.otherwise, other.otherwise = first, second or say(SECOND)
+        settings = [
+            ModelSettings(name, "sk-test", server.base_url, api, price=price, pause=pause)  # type: ignore[arg-type]
+            for name, server, api, price in (
+                ("big", one, apis[0], Price(2.0, 8.0)),
+                ("small", other, apis[1], Price(0.5, 1.0)),
+            )
+        ]
+        provider = openai_provider(*settings, seconds=seconds, clock=clock)
+        try:
+            yield Pair(one, other, provider, clock)
+        finally:
+            await provider.close()
+
+
+@pytest.mark.parametrize("first", APIS)
+@pytest.mark.parametrize("second", APIS)
+@pytest.mark.parametrize(
+    "trouble",
+    [error(500), error(429, retry_after=60), error(401), error(404), error(400), drop_after(0)],
+    ids=["500", "429", "401", "404", "400", "breaks off before a word"],
+)
+async def test_while_the_first_model_fails_the_second_answers(first: str, second: str, trouble: Step) -> None:
+    async with pair(trouble, apis=(first, second)) as models:
+        assert await models.ask() == SECOND
+        assert models.meter.usage.model == "small"
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_a_model_that_says_nothing_in_time_is_one_that_fails(api: str) -> None:
+    async with pair(say(FIRST), apis=(api, api), seconds=1.5) as models:
+        assert await models.ask() == FIRST  # the client's libraries are loaded now
+        models.first.otherwise = hang()
+        assert await models.ask() == SECOND
+        models.second.otherwise = hang()
+        with pytest.raises(ModelsAway, match=r"within 1\.5 s") as away:
+            await models.ask()
+        assert describe(away.value) == str(away.value)
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_what_has_been_said_is_never_said_twice(api: str) -> None:
+    async with pair(drop_after(2), apis=(api, api)) as models:
+        with pytest.raises(models.provider.errors):
+            await models.ask()
+        assert models.asked == (1, 0)
+
+
+async def test_a_refused_word_is_not_put_to_another_model() -> None:
+    async with pair(error(400, code="content_filter")) as models:
+        with pytest.raises(models.provider.errors):
+            await models.ask()
+        assert models.asked == (1, 0)
+
+
+async def test_a_model_that_failed_three_times_in_a_row_is_left_alone_then_tried_by_one_question() -> None:
+    async with pair(error(500)) as models:
+        for _ in range(FAILURES + 2):
+            assert await models.ask() == SECOND
+        assert models.asked[0] == FAILURES
+        models.clock.tick(PAUSE)
+        assert set(await asyncio.gather(models.ask(), models.ask(), models.ask())) == {SECOND}
+        assert models.asked[0] == FAILURES + 1, "one of them tried it, and it goes on being left alone"
+        models.clock.tick(PAUSE)
+        models.first.otherwise = say(FIRST)
+        assert await models.ask() == FIRST
+        assert set(await asyncio.gather(models.ask(), models.ask())) == {FIRST}
+
+
+async def test_a_model_that_asks_for_time_gets_it_at_once() -> None:
+    async with pair(error(429, retry_after=90)) as models:
+        assert await models.ask() == SECOND
+        models.clock.tick(89)
+        assert await models.ask() == SECOND
+        assert models.asked[0] == 1
+        models.clock.tick(1)
+        await models.ask()
+        assert models.asked[0] == 2
+
+
+async def test_what_a_model_refuses_about_one_question_says_nothing_of_the_next() -> None:
+    async with pair(error(400)) as models:
+        for _ in range(FAILURES + 1):
+            await models.ask()
+        assert models.asked[0] == FAILURES + 1
+
+
+async def test_an_owner_may_have_it_asked_every_time() -> None:
+    async with pair(error(429, retry_after=90), pause=0) as models:
+        for _ in range(FAILURES + 1):
+            await models.ask()
+        assert models.asked[0] == FAILURES + 1
+
+
+async def test_when_all_fail_the_last_ones_trouble_is_told_and_then_nobody_waits_for_them() -> None:
+    async with pair(error(500), error(401)) as models:
+        for _ in range(FAILURES):
+            with pytest.raises(models.provider.errors) as failed:
+                await models.ask()
+            assert describe(failed.value) == "AuthenticationError (HTTP 401)"
+        with pytest.raises(ModelsAway, match="asked again in 30 s"):
+            await models.ask()
+        assert models.asked == (FAILURES, FAILURES)
+
+
+async def test_who_is_broken_off_while_trying_lets_another_try() -> None:
+    clock = ManualClock()
+    breaker = Breaker(clock)
+    breaker.failed(5)
+    clock.tick(5)
+    with pytest.raises(asyncio.CancelledError), breaker.asking() as may:
+        assert may
+        raise asyncio.CancelledError
+    with breaker.asking() as may:
+        assert may
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_what_models_take_is_counted_with_its_cost(api: str) -> None:
+    async with pair(say(FIRST), apis=(api, api)) as models:
+        await models.ask()
+        once = models.meter.usage
+        assert once.tokens_in > 0
+        assert once.tokens_out > 0
+        assert once.cost == pytest.approx((once.tokens_in * 2.0 + once.tokens_out * 8.0) / 1e6)
+        await models.ask()
+        assert models.meter.usage.tokens == 2 * once.tokens
+
+
+async def test_an_empty_answer_is_no_failure_of_the_model() -> None:
+    async with pair(empty()) as models:
+        assert await models.ask() == ""
+        assert models.asked == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), (" 0.5 ", 0.5), ("soon", None), ("", None), ("-3", None), ("DATE+20", 20.0), ("DATE-20", 0.0)],
+)
+def test_how_long_a_server_wants_to_be_left_alone(header: str, seconds: float | None) -> None:
+    now = datetime(2027, 1, 15, tzinfo=UTC)
+    if header.startswith("DATE"):
+        header = format_datetime(now + timedelta(seconds=int(header[4:])), usegmt=True)
+    response = SimpleNamespace(headers={"retry-after": header, "date": format_datetime(now, usegmt=True)})
+    failed = OSError("busy")
+    failed.response = response  # type: ignore[attr-defined]
+    assert retry_after(failed) == seconds
+    wrapped = OSError("wrapped")
+    wrapped.__cause__ = failed
+    assert retry_after(wrapped) == seconds
+    assert retry_after(OSError("no answer at all")) is None
+
+
+# Budgets
+
+
+@pytest.mark.parametrize("text", ["1", "1,2,3", "a,b", "-1,2", "1,nan", "inf,1", ","])
+def test_a_price_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="million tokens"):
+        Price.parse(text)
+
+
+def test_a_price_is_that_of_a_million_tokens() -> None:
+    assert Price.parse(" 0.25, 2 ").of(1_000_000, 500_000) == 1.25
+    assert Price.parse("").of(10**9, 10**9) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "says"),
+    [
+        (Budget(), Spent(10**9, 10**9, 10**9), ""),
+        (Budget(conversation=100), Spent(conversation=99, today=10**9, cost=1e9), ""),
+        (Budget(conversation=1_000), Spent(conversation=1_000), "This conversation has used its 1,000 tokens"),
+        (Budget(today=5), Spent(today=6), "Today's 5 tokens are used up"),
+        (Budget(cost=2.5), Spent(cost=2.4999), ""),
+        (Budget(cost=2.5), Spent(cost=2.5), "Today's budget of 2.5 is used up"),
+    ],
+)
+def test_a_budget_is_used_up_when_a_limit_is_reached(budget: Budget, spent: Spent, says: str) -> None:
+    assert budget.used_up(spent)[: len(says) or None] == says
