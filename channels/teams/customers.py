@@ -82,9 +82,9 @@ class Customers:
                 raw=raw,
             )
         )
-        if (thread is None or thread.owner.kind is OwnerKind.BOT) and said.place.scope is not Scope.CHANNEL:
-            if not self._store.policy.shadow:
-                self._asides.type(said.place)
+        bots = thread is None or thread.owner.kind is OwnerKind.BOT
+        if bots and said.place.scope is not Scope.CHANNEL and not self._store.policy.shadow:
+            self._asides.type(said.place)
         if said.left_out and not known:
             self._asides.say(said.place, ask_for_rest(thread, said.text, parse.MOST_FILES))
 
