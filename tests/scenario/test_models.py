@@ -567,7 +567,7 @@ async def test_a_fact_is_remembered_for_its_customer_alone(client: Client, model
     await chat.say("And express?")
     await other.say(QUESTION)
     assert fact not in whole(model.requests[0])
-    assert f"- {fact}" in whole(model.requests[3])
+    assert f": {fact}" in whole(model.requests[3])
     assert not any(fact in whole(request) for request in model.requests[5:])
 
 
