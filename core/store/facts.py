@@ -25,9 +25,14 @@ async def remember(connection: AsyncConnection, thread: Thread, text: str, now: 
     )
 
 
-async def about(connection: AsyncConnection, customer: str) -> tuple[Fact, ...]:
-    """Return the newest `MOST_REMEMBERED` facts about `customer`, oldest first."""
-    rows = (await connection.execute(_ABOUT, {"customer": customer})).all()
+async def about(connection: AsyncConnection, thread: Thread) -> tuple[Fact, ...]:
+    """Return the newest `MOST_REMEMBERED` facts about the customer of `thread`, oldest first.
+
+    None if nobody vouches for them: they may be about another.
+    """
+    if not thread.is_theirs:
+        return ()
+    rows = (await connection.execute(_ABOUT, {"customer": thread.customer})).all()
     return tuple(Fact(FactId(row.id), row.text, row.at, ThreadId(row.thread_id)) for row in reversed(rows))
 
 

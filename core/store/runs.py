@@ -96,7 +96,7 @@ class Runs:
         async with self._database.reading() as connection:
             thread = await threads.load(connection, ThreadId(lease.row.thread_id))
             said = await read_messages(connection, thread.id)
-            known = await facts.about(connection, thread.customer) if thread.is_theirs else ()
+            known = await facts.about(connection, thread)
             recap = await recaps.of(connection, thread.id)
             texts = await extractions.texts(connection, thread.id)
             pending = thread.pending if lease.row.kind != DRAFT else None

@@ -67,7 +67,7 @@ class Store:
     async def facts_about(self, thread: Thread) -> tuple[Fact, ...]:
         """Return what is known about the customer of `thread`, oldest first; nothing if nobody vouches for them."""
         async with self.database.reading() as connection:
-            return await facts.about(connection, thread.customer) if thread.is_theirs else ()
+            return await facts.about(connection, thread)
 
     async def forget_leases(self) -> None:
         """End every lease: for the only process on this database, at its start, when all holders are dead."""
