@@ -189,13 +189,14 @@ async def _begun(stream: ResponseStream[T, Any], seconds: float) -> AsyncIterato
 
 def _note(model: Model, error: Exception) -> None:
     """Tell the log and the breaker of a failure; what a model refuses about one question counts for that one alone."""
-    status, pause = _status(error), retry_after(error)
+    status, pause = status_of(error), retry_after(error)
     log.warning("model_failed", model=model.name, error=type(error).__name__, status=status, retry_after=pause)
     if not isinstance(error, ChatClientContentFilterException) and status not in _REFUSES_THIS:
         model.breaker.failed(pause)
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status that the server behind `error` answered with; None if it gave none."""
     for one in (error, error.__cause__):
         status = getattr(one, "status_code", None)
         if isinstance(status, int):

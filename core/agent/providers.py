@@ -12,7 +12,7 @@ from agent_framework import BaseChatClient, FunctionInvocationConfiguration, Mes
 from agent_framework.exceptions import AgentFrameworkException
 
 from core.agent.extractive import ExtractiveClient
-from core.agent.models import PAUSE, Breaker, Model, Models, ModelsAway
+from core.agent.models import PAUSE, Breaker, Model, Models, ModelsAway, status_of
 from core.budget import Price
 
 REQUEST_SECONDS = 60.0
@@ -147,7 +147,5 @@ def describe(error: BaseException) -> str:
     """Name a provider's failure for operators, without what it quotes of our request."""
     if isinstance(error, ModelsAway):
         return str(error)
-    cause = error.__cause__ or error
-    status = getattr(error, "status_code", None) or getattr(cause, "status_code", None)
-    kind = type(cause).__name__
+    kind, status = type(error.__cause__ or error).__name__, status_of(error)
     return f"{kind} (HTTP {status})" if status else kind
