@@ -21,6 +21,8 @@ from typing import Any, Literal, Self, assert_never
 
 from aiohttp import web
 
+from tests.fakes import loopback
+
 JSON = dict[str, Any]
 Outcome = Literal["open", "answered", "refused", "cut", "abandoned"]
 Ending = Literal["stop", "length", "content_filter"]
@@ -254,12 +256,8 @@ class FakeOpenAI:
                 web.post("/openai/deployments/{deployment}/chat/completions", self._chat),
             ]
         )
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.2)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.base_url = f"http://{host}:{port}/v1"
+        self._runner, url = await loopback.serve(app, handler_cancellation=True, shutdown_timeout=0.2)
+        self.base_url = f"{url}/v1"
         return self
 
     async def __aexit__(

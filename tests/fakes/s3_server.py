@@ -12,6 +12,8 @@ from xml.sax.saxutils import unescape
 
 from aiohttp import web
 
+from tests.fakes import loopback
+
 MISSING = '<?xml version="1.0"?><Error><Code>{}</Code><Message>not there</Message></Error>'
 
 
@@ -28,11 +30,7 @@ class FakeS3:
         application = web.Application(client_max_size=64 * 1024 * 1024)
         for path in ("/{bucket}", "/{bucket}/{path:.*}"):
             application.router.add_route("*", path, self._answer)
-        self._runner = web.AppRunner(application)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.endpoint = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.endpoint = await loopback.serve(application)
         return self
 
     async def __aexit__(

@@ -28,6 +28,7 @@ from typing import Any, Self
 import yaml  # type: ignore[import-untyped]
 from aiohttp import web
 
+from tests.fakes import loopback
 from tests.fakes.slack_events import Delivery, Lines, callback
 from tests.fakes.slack_methods import METHODS, SCOPES
 from tests.fakes.slack_people import Person
@@ -124,11 +125,7 @@ class SlackServer:
         application.router.add_post("/upload/v1/{file}", self._upload)
         application.router.add_get("/files-pri/{name:.+}", self._download)
         application.router.add_post("/actions/{user}/{channel}/{ts}", self._respond)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await loopback.serve(application, shutdown_timeout=0.1)
         return self
 
     async def __aexit__(

@@ -32,6 +32,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.fakes import loopback
 from tests.fakes.teams_identity import Identity
 from tests.fakes.teams_lines import Delivery, Lines
 from tests.fakes.teams_methods import Connector, Operation, operation, perform
@@ -151,11 +152,7 @@ class TeamsServer:
         application.router.add_get("/download/{file}", self._download)
         application.router.add_put("/upload/{place}", self._upload)
         application.router.add_route("*", "/{region}/{rest:.+}", self._connect)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await loopback.serve(application, shutdown_timeout=0.1)
         return self
 
     async def __aexit__(

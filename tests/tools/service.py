@@ -8,6 +8,8 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 
+from tests.fakes import loopback
+
 Trouble = Literal["hang", "error", "big", "lost"]
 """It never answers; answers 500; answers 10 MB; does what it is asked to and then breaks off."""
 
@@ -45,11 +47,7 @@ class OrderService:
                 web.put("/customers/{customer}/orders/{order}/{what}", self._change),
             ]
         )
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self.url = await loopback.serve(application, shutdown_timeout=0.1)
         return self
 
     async def __aexit__(
