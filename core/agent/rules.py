@@ -1,4 +1,4 @@
-"""When a person must take over, whatever a model would say. Pure; `core.agent.assistant` asks before each run.
+"""When a person must take over, whatever a model would say. Pure; `core.agent.run` asks before each run.
 
 Everything here is counted in the stretch of the conversation that the assistant leads: since the last
 time that a person, or a line about one, stood in it.
