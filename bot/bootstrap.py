@@ -4,50 +4,42 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
 from bot.articles import Articles
+from bot.assistant import make_assistant
 from bot.home import Home
 from bot.jobs import schedule
-from bot.models import make_provider
 from bot.platforms import Parts, Platforms, make_platforms
 from bot.readiness import Readiness
-from bot.screen import make_screen
 from bot.sending import Sender
-from bot.settings import SAMPLE_KB, Settings
+from bot.settings import Settings
 from bot.sweeps import Sweeps
 from bot.telemetry import Metrics
 from bot.toolbox import load_tools, make_servers
+from bot.web import suggestions, web_routes
 from bot.worker import Worker
 from channels.base import Channel, Desk
 from channels.web.access import Access
-from channels.web.articles import DeskArticles
 from channels.web.channel import WebChannel
-from channels.web.chat import Chat
-from channels.web.desk import WebDesk
-from channels.web.identity import Identities
-from channels.web.limits import RateLimit
-from channels.web.pages import Pages
 from core import language, phrases
 from core.agent.assistant import Assistant
-from core.agent.providers import Provider, extractive, load_instructions
+from core.agent.providers import Provider
 from core.agent.toolbox import Toolbox
 from core.bell import Bell
 from core.errors import SetupError
 from core.faults import FaultPoints
 from core.policy import WEB_DESK
 from core.store.engine import Database, sqlite_url
-from core.store.files import MAX_FILE, MAX_FILES, Files
+from core.store.files import Files
 from core.store.inbox import Clock, Inbox
 from core.store.migrations import migrate
 from core.store.places import open_place
 from core.store.store import Store
-from core.subjects import Subjects
-from kb import rank
 from kb.embed import Embedder
 from kb.rerank import Reranker
 from kb.search import KnowledgeBase
@@ -58,17 +50,6 @@ if TYPE_CHECKING:
     from core.agent.servers import Servers
 
 log = structlog.get_logger()
-
-NO_MODEL = (
-    "No language model is configured: answers are quoted from the knowledge base, and questions it does not "
-    "answer go to people."
-)
-_SUGGESTIONS = (
-    "How much does delivery cost?",
-    "How do I return an article?",
-    "How do I charge my e-bike battery?",
-)
-"""Questions the sample knowledge base answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,27 +178,14 @@ def build(
     articles = Articles(store, readiness, embedder, folder, clock, policy.hours.zone)
     metrics = Metrics()
     channel = WebChannel(bell)
-    platforms = make_platforms(Parts(settings, home, store, files, inbox, clock, _suggestions(settings)), lookup)
+    parts = Parts(settings, home, store, files, inbox, clock, suggestions(settings))
+    platforms = make_platforms(parts, lookup)
     configured: tuple[Channel, ...] = (channel, *(platform.channel for platform in platforms), *channels)
     known_desks = _known_desks(settings, {WEB_DESK: channel, **(desks or {}), **platforms.desks})
     sender = Sender({one.name: one for one in configured}, known_desks, files)
     worker = Worker(store, bell, clock, readiness.assistant, sender, metrics, slow_seconds=settings.slow_seconds)
     access = Access(store, clock, hosts=settings.hosts)
-    limit = RateLimit(
-        {
-            "sessions": settings.chat_sessions_per_minute,
-            "messages": settings.chat_messages_per_minute,
-            "megabytes": settings.chat_megabytes_per_minute,
-            "tickets": settings.chat_messages_per_minute,
-        }
-    )
-    parts = (
-        Chat(store, files, inbox, Identities(settings.widget_secret, clock=clock), access, channel, bell, clock, limit),
-        WebDesk(store, files, inbox, access, bell, clock, policy),
-        DeskArticles(articles, access),
-        Pages(lambda: _page_config(settings, assistant)),
-    )
-    routes = [route for part in parts for route in part.routes()] + platforms.routes()
+    routes = [*web_routes(parts, channel, bell, access, articles, assistant), *platforms.routes()]
     return Threadline(
         settings=settings,
         home=home,
@@ -272,70 +240,3 @@ def make_embedder(settings: Settings) -> Embedder:
 def make_reranker(settings: Settings) -> Reranker | None:
     """Return the configured cross-encoder, not yet loaded; None without one."""
     return Reranker(settings.rerank_model) if settings.rerank_model else None
-
-
-_MODEL_FLOOR = 0.5
-"""What part of that floor a language model needs: it reads the passages itself before it answers from them."""
-
-
-def make_assistant(
-    settings: Settings,
-    knowledge: KnowledgeBase,
-    provider: Provider | None = None,
-    files: Files | None = None,
-    toolbox: Toolbox | None = None,
-) -> Assistant:
-    """Return the assistant with the configured provider.
-
-    With `files` it can look at customers' pictures, with a `toolbox` call the owner's tools.
-    """
-    provider = provider or make_provider(settings)
-    instructions, drafting = load_instructions(settings.company), load_instructions(settings.company, "drafting")
-    tools = load_instructions(settings.company, "tools")
-    assistant = Assistant(
-        provider,
-        knowledge,
-        instructions,
-        floor=rank.floors()[settings.answer_caution] * (_MODEL_FLOOR if provider.has_model else 1),
-        related_floor=rank.related_floor(),
-        seconds=settings.run_seconds,
-        drafting=drafting,
-        subjects=load_subjects(settings),
-        most_answers=settings.conversation_answers,
-        most_hourly={"email": settings.email_answers_per_hour},
-        screen=make_screen(settings, instructions, drafting, tools),
-        toolbox=toolbox or Toolbox(),
-        tools_instructions=tools,
-    )
-    if files:
-        assistant = replace(assistant, open_file=files.read)
-    if not provider.has_model:
-        return assistant
-    then = settings.budget_then
-    spare = make_assistant(settings, knowledge, extractive(), files, toolbox) if then == "quote" else None
-    return replace(assistant, memory=settings.memory_tokens, budget=settings.budget, spare=spare)
-
-
-def load_subjects(settings: Settings) -> Subjects:
-    """Return the subjects that always go to people: the owner's list, or the packaged one. Raises `SetupError`."""
-    if settings.sensitive_subjects is None:
-        return Subjects.packaged()
-    try:
-        return Subjects.parse(settings.sensitive_subjects.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SetupError(f"SENSITIVE_SUBJECTS={settings.sensitive_subjects}: {error}") from None
-
-
-def _suggestions(settings: Settings) -> list[str]:
-    """Return questions that the knowledge base surely answers."""
-    return list(_SUGGESTIONS) if settings.kb_path == [str(SAMPLE_KB)] else []
-
-
-def _page_config(settings: Settings, assistant: Assistant) -> dict[str, Any]:
-    return {
-        "name": settings.company,
-        "notice": None if assistant.provider.has_model else NO_MODEL,
-        "suggestions": _suggestions(settings),
-        "widget_origins": settings.widget_origins,
-        "files": {"most": MAX_FILES, "bytes": MAX_FILE},
-    }

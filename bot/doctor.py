@@ -4,7 +4,8 @@ import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from bot.bootstrap import load_subjects, make_embedder, open_database
+from bot.assistant import load_subjects
+from bot.bootstrap import make_embedder, open_database
 from bot.check import Check
 from bot.doctor_tools import examine_tools
 from bot.home import Home

@@ -1,4 +1,4 @@
-"""What the owner's settings say about what may go out: made into the assistant's `Screen` by `bot.bootstrap`."""
+"""What the owner's settings say about what may go out: made into the assistant's `Screen` by `bot.assistant`."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 
 from bot.admin import Admin
-from bot.bootstrap import NO_MODEL, Threadline, build
+from bot.assistant import NO_MODEL
+from bot.bootstrap import Threadline, build
 from bot.home import Home
 from bot.http import listen, make_application
 from bot.settings import Settings

@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bot.bootstrap import Threadline, make_assistant, make_embedder, make_reranker
+from bot.assistant import make_assistant
+from bot.bootstrap import Threadline, make_embedder, make_reranker
 from bot.settings import Settings
 from channels.web.parse import parse_message
 from core.chat import anonymous

@@ -1,7 +1,7 @@
 """The pages themselves: plain files, served by us, under a policy that lets nothing else in.
 
 One page may be shown inside another: the chat as `/?embed=1`, in the frame that `widget.js` makes, and only on the
-sites the owner has listed. `bot/bootstrap.py` builds it; `bot/http.py` puts `HEADERS` on every answer.
+sites the owner has listed. `bot/web.py` builds it; `bot/http.py` puts `HEADERS` on every answer.
 """
 
 import mimetypes

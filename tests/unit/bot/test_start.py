@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.bootstrap import NO_MODEL, Threadline, build
+from bot.assistant import NO_MODEL
+from bot.bootstrap import Threadline, build
 from bot.home import Home
 from bot.http import listen
 from bot.serve import OWNER, banner, owner_token, serve
