@@ -42,6 +42,17 @@ _EMPHASIS = re.compile(r"[*~`]+|(?<![^\W_])_+|_+(?![^\W_])")
 _OTHER_DOTS = str.maketrans("。．｡․", "....")
 
 
+MAX_MAILBOX = 190
+"""Characters of an address by which a customer is known; RFC 5321 allows 254, our tables have room for these."""
+_MAILBOX = re.compile(r"[^\s@<>\"(),:;\\]+@[^\s@<>\"(),:;\\]+")
+
+
+def mailbox(given: object) -> str:
+    """Return a mail address as customers are known by it, in lower case; '' for what is none."""
+    plain = given.strip().lower() if isinstance(given, str) else ""
+    return plain if len(plain) <= MAX_MAILBOX and _MAILBOX.fullmatch(plain) else ""
+
+
 def bare(address: str) -> str:
     """Return `address` without the punctuation of the sentence around it."""
     return address.rstrip(".,;:!?*_\"'`|»”’")

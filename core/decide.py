@@ -123,12 +123,14 @@ def _said_shortly(thread: Thread, before: tuple[Effect, ...], line: Line) -> Dec
 def _heard(thread: Thread, event: CustomerSaid) -> Thread:
     seq = thread.last_seq + 1
     theirs = event.customer in ("", thread.customer)  # '' in receipts of before it was kept
+    verified = event.verified and theirs and (thread.verified or not thread.asked_up_to)
     return replace(
         thread,
         last_seq=seq,
         asked_up_to=seq,
         customer_name=event.name or thread.customer_name,
-        verified=event.verified and theirs and (thread.verified or not thread.asked_up_to),
+        verified=verified,
+        email=(event.email or thread.email) if verified else "",
         subject=thread.subject or event.subject,
         trust=event.trust,
         route=event.route,

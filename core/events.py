@@ -130,6 +130,7 @@ class CustomerSaid:
     trust: str = ""
     route: dict[str, object] = field(default_factory=dict)
     customer: str = ""
+    email: str = ""
     kind: Literal["customer_said"] = "customer_said"
 
 

@@ -10,12 +10,16 @@ MOST_SOURCES = 20
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that the assistant noted about a customer: when (seconds since 1970), and in which conversation."""
+    """One thing that the assistant noted about a customer: when (seconds since 1970), and in which conversation.
+
+    `channel` is that conversation's.
+    """
 
     id: FactId
     text: str
     at: float
     thread: ThreadId
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,8 @@ class InboundMessage:
     """A customer's message as its channel read it. `event_id` is the same in repeats.
 
     `full` is everything that was written, if `text` is only what is new in it; `subject` the conversation's title.
-    `verified`: somebody vouches for who wrote it; `trust` says so, or not, in a sentence for operators. `route` is
+    `verified`: somebody vouches for who wrote it; `trust` says so, or not, in a sentence for operators. `email` is an
+    address that somebody vouches is theirs, in lower case ('' none): by it they are one on every channel. `route` is
     what the channel will need to answer, as JSON values that only it reads.
     """
 
@@ -118,6 +119,7 @@ class InboundMessage:
     full: str = ""
     subject: str = ""
     trust: str = ""
+    email: str = ""
     route: dict[str, object] = field(default_factory=dict)
     raw: dict[str, object] = field(default_factory=dict)
 

@@ -75,7 +75,8 @@ class Thread:
     of those about which the customer was told that it takes longer. `case` is the open case,
     `surveyed` the last one whose survey was sent. `language` is what the customer writes in ('' unknown);
     `verified` says that somebody vouched for who wrote all of the customer's messages, and that it was always
-    `customer`, `trust` what is known of the last one's sender. `subject` is the conversation's title, `route` what
+    `customer`, `trust` what is known of the last one's sender; `email` is an address of theirs then, that somebody
+    vouches for, if one is known. `subject` is the conversation's title, `route` what
     the channel needs to answer, `pending` the change that the customer was asked about.
     """
 
@@ -84,6 +85,7 @@ class Thread:
     customer: str
     customer_name: str = ""
     verified: bool = False
+    email: str = ""
     language: str = ""
     owner: Owner = BOT
     epoch: int = 0
@@ -100,6 +102,11 @@ class Thread:
     trust: str = ""
     route: Mapping[str, object] = field(default_factory=dict)
     pending: Pending | None = None
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Who the customer is: on their channel and, last, on every channel, which is what mail calls them."""
+        return tuple(dict.fromkeys((self.customer, *([f"email:{self.email}"] if self.email else []))))
 
     @property
     def is_theirs(self) -> bool:

@@ -35,8 +35,9 @@ class Caller:
     """For whom a tool is called.
 
     `customer` is who they are, as their channel vouches for it ('email:kim@example.com', 'slack:T1/U1', or what your
-    own site signed): look up what is theirs by it, never by what a model says. `verified` is False only where the tool
-    is for anyone. `idempotency_key` is the same when the same change is tried again: pass it on.
+    own site signed): look up what is theirs by it, never by what a model says. `email` is an address of theirs that
+    somebody vouches for, '' if none is known. `verified` is False only where the tool is for anyone.
+    `idempotency_key` is the same when the same change is tried again: pass it on.
     """
 
     customer: str
@@ -45,6 +46,7 @@ class Caller:
     verified: bool
     thread: ThreadId
     idempotency_key: str
+    email: str = ""
 
 
 class ToolError(ThreadlineError):

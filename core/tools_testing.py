@@ -21,8 +21,23 @@ from core.tools import Caller, Tool, plain
 
 _LONGEST_BLOCK = 0.5  # seconds for which a tool may hold up all other conversations
 _MANY_WORDS = 4
-KIM = Caller("web:user:kim", "Kim", "web", verified=True, thread=ThreadId("t_example"), idempotency_key="a_example")
-EVE = replace(KIM, customer="web:user:eve", name="Eve", thread=ThreadId("t_other"), idempotency_key="a_other")
+KIM = Caller(
+    "web:user:kim",
+    "Kim",
+    "web",
+    verified=True,
+    thread=ThreadId("t_example"),
+    idempotency_key="a_example",
+    email="kim@example.com",
+)
+EVE = replace(
+    KIM,
+    customer="web:user:eve",
+    name="Eve",
+    thread=ThreadId("t_other"),
+    idempotency_key="a_other",
+    email="eve@example.com",
+)
 
 
 async def _nothing() -> object:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from channels.email.addresses import Addresses, short
 from channels.email.mail import Address, Envelope, Mail, ReportKind, Trust, Written
+from channels.email.mime.read import CUT
+from core.addresses import mailbox
 from core.ids import DeliveryId, FileId, ThreadKey
 from core.messages import IgnoredBecause, InboundBounce, InboundIgnored, InboundMessage, InboundRating
 from core.thread import Thread
@@ -109,6 +111,7 @@ def message(
         full="\n\n".join(filter(None, (_cut(written.full, MAX_FULL), notes))),
         subject=" ".join(mail.subject.split())[:300],
         trust=" ".join(sentences),
+        email=mailbox(mail.from_.address) if trust.verified else "",
         route=_route(mail, addresses, thread, verified=trust.verified),
         raw={"file": raw} if raw else {},
     )

@@ -93,6 +93,7 @@ class Customers:
                 text,
                 name=profile.name,
                 verified=True,
+                email=profile.email,
                 files=files,
                 full=full,
                 trust=self._trust(said.team, profile),
@@ -187,7 +188,14 @@ class Customers:
         if press.action == "person":
             profile = await self._people.profile(press.user)
             wish = InboundMessage(
-                key, press.event, person(press.team, press.user), _WANTS_A_PERSON, profile.name, verified=True, raw=body
+                key,
+                press.event,
+                person(press.team, press.user),
+                _WANTS_A_PERSON,
+                profile.name,
+                verified=True,
+                email=profile.email,
+                raw=body,
             )
             await self._inbox.accept(wish)
             self._later.begin(self._status(press.place))

@@ -1,31 +1,25 @@
 """Who people in Slack are: their names and what they are in the workspace, asked once an hour for each."""
 
-import asyncio
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import structlog
-
+from channels.asked import Asked
 from channels.slack.api import Api
-from core.errors import ThreadlineError
-
-log = structlog.get_logger()
-
-_KEPT = 3600.0  # seconds
-_AWAY = 30.0  # seconds after which a name that was not to be had is asked for again
-_MOST = 10_000
-_PATIENCE = 1.0  # seconds: Slack waits for three until it sends the event again
+from core.addresses import mailbox
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A member as the workspace shows them; `is_member`: a full member of it, no guest, bot or outsider."""
+    """A member as the workspace shows them; `is_member`: a full member of it, no guest, bot or outsider.
+
+    `email` is an address that Slack had them confirm, of people of our own workspace; '' without `users:read.email`.
+    """
 
     name: str = ""
     team: str = ""
     is_member: bool = False
     is_guest: bool = False
+    email: str = ""
 
 
 UNKNOWN = Profile()
@@ -38,31 +32,22 @@ class People:
         """`team` gives our own workspace's id, which Slack says once we are connected."""
         self._api = api
         self._team = team
-        self._known: dict[str, tuple[Profile, float]] = {}
+        self._asked = Asked("slack_profile_unknown", UNKNOWN)
 
     async def profile(self, user: str) -> Profile:
         """Return who `user` is, `UNKNOWN` if Slack does not say so within a second."""
-        profile, until = self._known.get(user, (UNKNOWN, 0.0))
-        if time.monotonic() < until:
-            return profile
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                found = _read((await self._api.call("users.info", user=user)).get("user") or {}, self._team())
-            kept = _KEPT
-        except (ThreadlineError, TimeoutError) as away:
-            log.info("slack_profile_unknown", user=user, why=str(away) or "no answer in time")
-            found, kept = profile, _AWAY  # what was known an hour ago is better than nothing
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[user] = (found, time.monotonic() + kept)
-        return found
+        return await self._asked.of(user, lambda: self._look(user))
+
+    async def _look(self, user: str) -> Profile:
+        return read_profile((await self._api.call("users.info", user=user)).get("user") or {}, self._team())
 
     async def names(self, users: Iterable[str]) -> dict[str, str]:
         """Return the names of `users` that are known or quickly found."""
         return {user: (await self.profile(user)).name for user in list(users)[:10]}
 
 
-def _read(user: dict[str, object], own: str) -> Profile:
+def read_profile(user: dict[str, object], own: str) -> Profile:
+    """Return whom `users.info` describes; `own` is our own workspace."""
     profile = user.get("profile")
     names = profile if isinstance(profile, dict) else {}
     name = names.get("display_name") or names.get("real_name") or user.get("real_name") or user.get("name") or ""
@@ -70,4 +55,7 @@ def _read(user: dict[str, object], own: str) -> Profile:
     guest = bool(user.get("is_restricted") or user.get("is_ultra_restricted"))
     outside = bool(user.get("is_stranger")) or (bool(team) and team != own)
     gone = bool(user.get("is_bot") or user.get("deleted"))
-    return Profile(" ".join(str(name).split())[:80], team, not (guest or outside or gone), guest and not outside)
+    ours = not (outside or gone)
+    # Whoever runs another workspace can write any address into its profiles.
+    email = mailbox(names.get("email")) if ours and user.get("is_email_confirmed") is True else ""
+    return Profile(" ".join(str(name).split())[:80], team, ours and not guest, guest and not outside, email)

@@ -61,6 +61,7 @@ class Adapter:
     def __init__(
         self, app_id: str, verifier: Verifier | None, token: AppToken, session: Callable[[], aiohttp.ClientSession]
     ) -> None:
+        self.verifies = verifier is not None
         self._factory = _Connectors(token, session)
         self._sdk = CloudAdapter(_Authentication(app_id, verifier, self._factory))
 

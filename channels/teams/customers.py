@@ -11,6 +11,7 @@ from channels.teams import names, parse
 from channels.teams.adapter import Answer
 from channels.teams.asides import Asides
 from channels.teams.parse import Came, Changed, Happened, Judged, Person, Place, Pressed, Said, Scope, Went
+from channels.teams.people import People
 from core import wording
 from core.errors import TemporaryError
 from core.ids import CaseId
@@ -29,12 +30,15 @@ _WANTS_A_PERSON = "I would like to talk to a person."
 class Customers:
     """The customers of one app; `own` is its organisation."""
 
-    def __init__(self, store: Store, files: Files, inbox: Inbox, clock: Clock, asides: Asides, own: str) -> None:
+    def __init__(
+        self, store: Store, files: Files, inbox: Inbox, clock: Clock, asides: Asides, people: People, own: str
+    ) -> None:
         self._store = store
         self._files = files
         self._inbox = inbox
         self._clock = clock
         self._asides = asides
+        self._people = people
         self._own = own
 
     async def take(self, happened: Happened, raw: JSON) -> Answer | None:
@@ -78,6 +82,7 @@ class Customers:
                 files=tuple(file.id for file in files),
                 full=full,
                 trust=self._trust(said.person),
+                email=await self._people.address(said.person, said.place),
                 route=parse.route(said.place, said.person),
                 raw=raw,
             )
@@ -138,6 +143,7 @@ class Customers:
                 _WANTS_A_PERSON,
                 who.name,
                 verified=True,
+                email=await self._people.address(who, pressed.place),
                 route=parse.route(pressed.place, who),
                 raw=raw,
             )

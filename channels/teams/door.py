@@ -23,6 +23,7 @@ from channels.teams.desk.channel import TeamsDesk
 from channels.teams.desk.chosen import ChosenDesk
 from channels.teams.offers import Offers
 from channels.teams.parse import Changed, Consented, Happened, Place, Pressed, Said, Scope, Silent
+from channels.teams.people import People
 from core.ids import ThreadKey
 from core.store.desks import CODE_DIGITS
 from core.store.files import Files
@@ -53,7 +54,7 @@ class TeamsDoor:
         self._api = api
         self._store = store
         self._asides = Asides(api, store.receipts, inbox, own)
-        self._customers = Customers(store, files, inbox, clock, self._asides, own)
+        self._customers = Customers(store, files, inbox, clock, self._asides, People(api), own)
         self._offers = Offers(api, store, files, inbox, self._asides)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 

@@ -84,7 +84,7 @@ class Chat:
         if given is None:
             return anonymous(id_)
         known = self._identities.read(given)
-        return Session(id_, known.customer, known.name, verified=True)
+        return Session(id_, known.customer, known.name, verified=True, email=known.email)
 
     async def post(self, request: web.Request) -> web.Response:
         """Take a customer's message: 202 once stored, or with `?wait=` 200 and the replies once the turn is over."""

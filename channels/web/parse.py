@@ -81,6 +81,7 @@ def parse_message(
         text=text,
         name=session.name,
         verified=session.verified,
+        email=session.email,
         files=files,
         raw={"text": text},
     )

@@ -98,6 +98,7 @@ def case_line(case: Case, names: Names, now: float, policy: Policy) -> dict[str,
         "desk_error": case.desk_error,
         "verified": case.thread.verified,
         "trust": case.thread.trust,
+        "email": case.thread.email,
         "subject": case.thread.subject,
         "language": case.thread.language,
         "times_reopened": case.times_reopened,
@@ -171,7 +172,7 @@ def case_detail(
 
 def fact(known: Fact) -> dict[str, Any]:
     """Return something that is known about a customer."""
-    return {"id": known.id, "text": known.text, "at": known.at, "thread": known.thread}
+    return {"id": known.id, "text": known.text, "at": known.at, "thread": known.thread, "channel": known.channel}
 
 
 def _suggestion(case: Case) -> dict[str, Any] | None:

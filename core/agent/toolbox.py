@@ -95,7 +95,8 @@ class Toolbox:
 def caller_of(turn: Turn, key: str) -> Caller:
     """Return for whom a tool is called."""
     thread = turn.thread
-    return Caller(thread.customer, thread.customer_name, thread.key.channel, thread.verified, thread.id, key)
+    name, channel = thread.customer_name, thread.key.channel
+    return Caller(thread.customer, name, channel, thread.verified, thread.id, key, thread.email)
 
 
 def _function(owned: Owned) -> FunctionTool:

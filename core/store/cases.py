@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.case import Case, CaseFilter, Earlier
@@ -122,7 +122,7 @@ class Cases:
         """Return the same customer's other threads, the newest first."""
         others = (
             select(threads_table)
-            .where(threads_table.c.customer == case.thread.customer, threads_table.c.id != case.thread.id)
+            .where(_of_the_same(case.thread), threads_table.c.id != case.thread.id)
             .order_by(threads_table.c.updated_at.desc())
             .limit(MOST_EARLIER)
         )
@@ -148,8 +148,8 @@ class Cases:
     async def earlier_messages(self, case: Case, thread: ThreadId) -> list[Message]:
         """Return the transcript of another thread of the same customer. Raises LookupError for anyone else's."""
         async with self._database.reading() as connection:
-            other = await threads.load(connection, thread)
-            if other.customer != case.thread.customer:
+            of_theirs = select(threads_table.c.id).where(_of_the_same(case.thread), threads_table.c.id == thread)
+            if await connection.scalar(of_theirs) is None:
                 raise LookupError(f"no thread {thread} of this customer")
             return await read_messages(connection, thread)
 
@@ -213,6 +213,12 @@ class Cases:
             .group_by(messages.c.thread_id)
         )
         return {row.thread_id: row.since for row in await connection.execute(query)}
+
+
+def _of_the_same(thread: Thread) -> ColumnElement[bool]:
+    """Match the threads of the customer of `thread`, on whatever channel."""
+    theirs = threads_table.c.customer.in_(thread.identities)
+    return or_(theirs, threads_table.c.email == thread.email) if thread.email else theirs
 
 
 def _to_case(

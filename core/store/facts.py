@@ -1,4 +1,7 @@
-"""What the bot was told to remember about a customer; one customer's facts never reach another's threads."""
+"""What the bot was told to remember about a customer; one customer's facts never reach another's threads.
+
+A fact is kept under the customer's address where somebody vouches for one, so that it is known on every channel.
+"""
 
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -6,23 +9,37 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.errors import Refused
 from core.ids import FactId, ThreadId, new_id
 from core.memory import Fact
-from core.store.schema import facts
+from core.store.schema import facts, threads
 from core.thread import Thread
 
 MOST_REMEMBERED = 50
 MAX_FACT = 500
 _ABOUT = (
-    select(facts).where(facts.c.customer == bindparam("customer")).order_by(facts.c.at.desc()).limit(MOST_REMEMBERED)
+    select(facts, threads.c.channel)
+    .join(threads, threads.c.id == facts.c.thread_id)
+    .where(facts.c.customer.in_(bindparam("customers", expanding=True)))
+    .order_by(facts.c.at.desc(), facts.c.id)
+    .limit(MOST_REMEMBERED)
 )
+_NEWEST = (
+    select(facts.c.id)
+    .where(facts.c.customer == bindparam("of_customer"))
+    .order_by(facts.c.at.desc(), facts.c.id)
+    .limit(MOST_REMEMBERED)
+)
+_TRIM = delete(facts).where(facts.c.customer == bindparam("of_customer"), facts.c.id.not_in(_NEWEST))
 
 
 async def remember(connection: AsyncConnection, thread: Thread, text: str, now: float) -> None:
-    """Keep `text` (cut at `MAX_FACT` characters) about the customer of `thread`, in the caller's transaction."""
+    """Keep `text` (cut at `MAX_FACT` characters) about the customer of `thread`, in the caller's transaction.
+
+    Of facts beyond `MOST_REMEMBERED` the oldest go.
+    """
+    customer = thread.identities[-1]
     await connection.execute(
-        insert(facts).values(
-            id=new_id("f"), customer=thread.customer, thread_id=thread.id, text=text[:MAX_FACT], at=now
-        )
+        insert(facts).values(id=new_id("f"), customer=customer, thread_id=thread.id, text=text[:MAX_FACT], at=now)
     )
+    await connection.execute(_TRIM, {"of_customer": customer})
 
 
 async def about(connection: AsyncConnection, thread: Thread) -> tuple[Fact, ...]:
@@ -32,12 +49,13 @@ async def about(connection: AsyncConnection, thread: Thread) -> tuple[Fact, ...]
     """
     if not thread.is_theirs:
         return ()
-    rows = (await connection.execute(_ABOUT, {"customer": thread.customer})).all()
-    return tuple(Fact(FactId(row.id), row.text, row.at, ThreadId(row.thread_id)) for row in reversed(rows))
+    rows = (await connection.execute(_ABOUT, {"customers": thread.identities})).all()
+    return tuple(Fact(FactId(row.id), row.text, row.at, ThreadId(row.thread_id), row.channel) for row in reversed(rows))
 
 
-async def forget(connection: AsyncConnection, customer: str, fact: FactId) -> None:
-    """Drop a fact about `customer`, in the caller's transaction. Raises `Refused` if there is none of that id."""
-    gone = await connection.execute(delete(facts).where(facts.c.id == fact, facts.c.customer == customer))
+async def forget(connection: AsyncConnection, thread: Thread, fact: FactId) -> None:
+    """Drop a fact about the customer of `thread`, in the caller's transaction. Raises `Refused` if there is none."""
+    theirs = facts.c.customer.in_(thread.identities)
+    gone = await connection.execute(delete(facts).where(facts.c.id == fact, theirs))
     if gone.rowcount != 1:
         raise Refused("That is not known about this customer, or was forgotten already.")

@@ -180,6 +180,7 @@ class Receipts:
                     inbound.trust,
                     inbound.route,
                     inbound.customer,
+                    inbound.email,
                 )
             case InboundIgnored():
                 about = await threads.find(connection, inbound.key)

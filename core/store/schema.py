@@ -69,6 +69,7 @@ threads = Table(
     Column("customer", NAME, nullable=False),
     Column("customer_name", NAME, nullable=False, server_default=""),
     Column("verified", Boolean, nullable=False, server_default=false()),
+    Column("email", NAME, nullable=False, server_default=""),
     Column("language", String(8), nullable=False, server_default=""),
     Column("owner", String(60), nullable=False),
     Column("epoch", Integer, nullable=False),
@@ -94,6 +95,7 @@ threads = Table(
     Column("updated_at", Float, nullable=False),
     UniqueConstraint("channel", "account", "conversation"),
     Index("ix_threads_customer", "customer"),
+    Index("ix_threads_email", "email"),
 )
 
 messages = Table(
@@ -238,6 +240,7 @@ sessions = Table(
     Column("customer", NAME, nullable=False),
     Column("name", NAME, nullable=False, server_default=""),
     Column("verified", Boolean, nullable=False, server_default=false()),
+    Column("email", NAME, nullable=False, server_default=""),
     Column("page", Text, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
 )

@@ -22,6 +22,7 @@ class Sessions:
                     customer=session.customer,
                     name=session.name,
                     verified=session.verified,
+                    email=session.email,
                     created_at=now,
                 )
             )
@@ -30,4 +31,4 @@ class Sessions:
         """Return the session; one that was never kept is anonymous."""
         async with self._database.reading() as connection:
             row = (await connection.execute(select(sessions).where(sessions.c.id == session))).one_or_none()
-        return Session(row.id, row.customer, row.name, row.verified) if row else anonymous(session)
+        return Session(row.id, row.customer, row.name, row.verified, row.email) if row else anonymous(session)

@@ -72,6 +72,7 @@ def _state(thread: Thread, now: float) -> dict[str, object]:
     return {
         "customer_name": thread.customer_name,
         "verified": thread.verified,
+        "email": thread.email,
         "language": thread.language,
         "subject": thread.subject,
         "trust": thread.trust,
@@ -105,6 +106,7 @@ def to_thread(row: Row[Any]) -> Thread:
         customer=row.customer,
         customer_name=row.customer_name,
         verified=row.verified,
+        email=row.email,
         language=row.language,
         owner=Owner.parse(row.owner),
         epoch=row.epoch,

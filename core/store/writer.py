@@ -95,7 +95,7 @@ class Writer:
             case Remember():
                 await facts.remember(self._connection, self._thread, effect.text, self._now)
             case Forget():
-                await facts.forget(self._connection, self._thread.customer, effect.fact)
+                await facts.forget(self._connection, self._thread, effect.fact)
             case KeepRecap():
                 await recaps.keep(self._connection, self._thread.id, effect.recap, self._now)
             case Propose():

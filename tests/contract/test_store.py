@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import wording
@@ -24,6 +24,7 @@ from core.policy import Moment
 from core.store import schema, threads
 from core.store.credentials import Kind
 from core.store.engine import Database, StoreUnavailable, sqlite_url
+from core.store.facts import MOST_REMEMBERED
 from core.store.leases import LEASE_SECONDS
 from core.store.migrations import current, migrate, newest
 from core.store.store import Store
@@ -483,6 +484,18 @@ async def test_one_customers_facts_never_reach_anothers_run(scene: Scene) -> Non
     await scene.say("Hello again", session="s_1")
     turn = await scene.store.runs.turn(await scene.claim_run())
     assert [(fact.text, fact.thread) for fact in turn.facts] == [("rides a Lark 3", turn.thread.id)]
+
+
+async def test_of_what_is_known_about_a_customer_the_newest_is_kept(scene: Scene) -> None:
+    for number in range(MOST_REMEMBERED + 3):
+        await scene.say("And this")
+        scene.clock.tick(1)
+        await scene.finish_run(answered("Noted.", facts=(f"fact {number}",)))
+    thread = await scene.say("Hello")
+    async with scene.store.database.reading() as connection:
+        kept = set(await connection.scalars(select(schema.facts.c.text)))
+    assert kept == {f"fact {number}" for number in range(3, MOST_REMEMBERED + 3)}
+    assert len(await scene.store.facts_about(await scene.store.thread(thread))) == MOST_REMEMBERED
 
 
 async def test_what_an_operator_has_forgotten_is_known_no_more_and_only_of_that_customer(scene: Scene) -> None:

@@ -131,7 +131,7 @@ def _user_info(workspace: Workspace, arguments: JSON) -> JSON:
     member = workspace.members.get(str(arguments.get("user")))
     if member is None:
         raise Refused("user_not_found")
-    return {"user": member.payload()}
+    return {"user": member.payload(with_email="users:read.email" in arguments["scopes"])}
 
 
 @method("users.conversations", "channels:read", "groups:read", "im:read", "mpim:read")

@@ -40,10 +40,14 @@ class Member:
     is_stranger: bool = False
     deleted: bool = False
     locale: str = "en-US"
+    email: str = ""
+    is_email_confirmed: bool = True
 
-    def payload(self) -> JSON:
-        """Return the user object of users.info."""
+    def payload(self, *, with_email: bool = True) -> JSON:
+        """Return the user object of users.info; without the scope `users:read.email`, it says no address."""
         profile = {"real_name": self.name, "display_name": self.name, "team": self.team, "image_48": ""}
+        if self.email and with_email:
+            profile["email"] = self.email
         return {
             "id": self.id,
             "team_id": self.team,
@@ -55,6 +59,7 @@ class Member:
             "locale": self.locale,
             "is_bot": self.is_bot,
             "is_app_user": False,
+            "is_email_confirmed": self.is_email_confirmed,
             "is_admin": False,
             "is_owner": False,
             "is_restricted": self.is_restricted,

@@ -125,10 +125,10 @@ function trace(one) {
 
 function known({ known: facts }, forget) {
   if (!facts?.length) return null;
-  return [el("ul", { class: "known" }, ...facts.map(({ id, text, at }) => {
+  return [el("ul", { class: "known" }, ...facts.map(({ id, text, at, channel }) => {
     const button = el("button", { type: "button", class: "link-button", text: "Forget", "aria-label": `Forget: ${text}` });
     button.addEventListener("click", () => forget(id));
-    return el("li", {}, el("span", { dir: "auto", text }), el("span", { class: "soft small", text: dateAndTime(at) }), button);
+    return el("li", {}, el("span", { dir: "auto", text }), el("span", { class: "soft small", text: `${dateAndTime(at)} · ${channelName(channel)}` }), button);
   }))];
 }
 
@@ -144,7 +144,7 @@ function calls(one) {
 
 function factRows(one) {
   const who = one.state === "resolved" ? ["Closed by", one.closed_by] : ["With", one.owner === "desk" ? "Nobody yet" : one.owner_name || "An operator"];
-  return [["Customer", one.customer, one.verified], ["Sender", one.trust], ["Subject", one.subject], ["Language", languageName(one.language)], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], who,
+  return [["Customer", one.customer, one.verified], ["Address", one.email], ["Sender", one.trust], ["Subject", one.subject], ["Language", languageName(one.language)], ["Channel", channelName(one.channel)], ["Case", `#${one.number}`], who,
     ["Outcome", outcomeWords(one.outcome)], ["Opened", one.opened_at && `${dateAndTime(one.opened_at)} (${ago(one.opened_at)})`],
     ["Reopened", one.times_reopened > 0 && (one.times_reopened === 1 ? "once" : `${one.times_reopened} times`)],
     ["Waiting since", one.waiting_since && dateAndTime(one.waiting_since)],

@@ -51,7 +51,7 @@ def refusal(shown: object, identities: Identities = IDENTITIES) -> str:
 
 
 def test_a_token_of_the_site_says_who_the_customer_is() -> None:
-    token = signed(GOOD, name="Ada Lovelace", email="ada@example.com", iat=NOW, plan="pro")
+    token = signed(GOOD, name="Ada Lovelace", email="Ada@example.com", email_verified=True, iat=NOW, plan="pro")
     assert IDENTITIES.read(token) == Identity("42", "Ada Lovelace", "ada@example.com")
 
 
@@ -89,7 +89,12 @@ def test_a_name_is_made_fit_to_be_shown(name: object, shown: str) -> None:
 
 @pytest.mark.parametrize("email", ["", "ada", "@", "ada@", "a b@example.com", f"{'a' * 250}@b.example", None, 1, {}])
 def test_what_is_no_address_is_left_out(email: object) -> None:
-    assert IDENTITIES.read(signed(GOOD, email=email)).email == ""
+    assert IDENTITIES.read(signed(GOOD, email=email, email_verified=True)).email == ""
+
+
+@pytest.mark.parametrize("proved", [None, False, "true", 1])
+def test_an_address_that_the_site_has_not_proved_is_left_out(proved: object) -> None:
+    assert IDENTITIES.read(signed(GOOD, email="ada@example.com", email_verified=proved)).email == ""
 
 
 def test_a_token_signed_with_another_secret_is_refused_with_the_fix() -> None:
@@ -251,7 +256,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-claim_names = st.sampled_from(["sub", "exp", "iat", "nbf", "aud", "iss", "jti", "name", "email"])
+claim_names = st.sampled_from(["sub", "exp", "iat", "nbf", "aud", "iss", "jti", "name", "email", "email_verified"])
 
 
 def holds(shown: object) -> None:

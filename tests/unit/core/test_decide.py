@@ -104,6 +104,20 @@ def test_a_conversation_is_verified_while_somebody_vouches_for_each_of_its_messa
     assert (after.verified, after.trust) == (verified, "Nobody knows.")
 
 
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        (CustomerSaid("7", verified=True, email="kim@new.example"), "kim@new.example"),
+        (CustomerSaid("7", verified=True), "kim@old.example"),
+        (CustomerSaid("7", email="kim@new.example"), ""),
+        (CustomerSaid("7", verified=True, email="eve@new.example", customer="web:user:eve"), ""),
+    ],
+)
+def test_the_customers_address_is_the_last_that_somebody_vouched_for(said: CustomerSaid, known: str) -> None:
+    thread = replace(IDLE, verified=True, email="kim@old.example")
+    assert decide(thread, said, MOMENT).thread.email == known
+
+
 def test_nothing_is_remembered_of_somebody_nobody_vouches_for() -> None:
     result = replace(ANSWER, facts=("Has a red bike.",))
     stranger = replace(AT_WORK, customer="email:kim@example.com", key=ThreadKey("email", "", "c1"))

@@ -1,0 +1,49 @@
+"""What a platform says of a person: asked once an hour for each, and not for longer than a customer's event can wait.
+
+A platform wants its 'ok' within seconds, so what is not said within one is left unknown for now. Slack's and Teams'
+doors keep one each.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import structlog
+
+from core.errors import ThreadlineError
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_KEPT = 3600.0  # seconds
+_AWAY = 30.0  # seconds after which what was not to be had is asked for again
+_MOST = 10_000
+_PATIENCE = 1.0  # seconds: Slack waits for three until it sends the event again
+
+
+class Asked(Generic[T]):
+    """The answers of the last hour, by whom they are about."""
+
+    def __init__(self, failure: str, unknown: T) -> None:
+        """`failure` is what the log calls it when nothing was said; `unknown` stands for it."""
+        self._failure = failure
+        self._unknown = unknown
+        self._known: dict[str, tuple[T, float]] = {}
+
+    async def of(self, person: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what `ask` says of `person`, or said lately; `unknown` if it says nothing within a second."""
+        said, until = self._known.get(person, (self._unknown, 0.0))
+        if time.monotonic() < until:
+            return said
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                said, kept = await ask(), _KEPT
+        except (ThreadlineError, TimeoutError) as away:
+            log.info(self._failure, person=person, why=str(away) or "no answer in time")
+            kept = _AWAY  # what was known an hour ago is better than nothing
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[person] = (said, time.monotonic() + kept)
+        return said
