@@ -27,6 +27,7 @@ FOR_CUSTOMERS = {
     "mpim:history": "direct messages of several people are not heard",
     "users:read": "people have no names, and nobody can work at a desk in Slack",
 }
+ADDRESSES = "users:read.email"
 FOR_AGENT_VIEW = {"assistant:write": "no questions are suggested"}
 FOR_DESKS = {
     "channels:read": "in a public channel, the desk's buttons and /support do nothing",
@@ -112,7 +113,11 @@ async def _scopes(settings: Settings, slack: _Slack) -> Check:
     if missing:
         listed = ", ".join(f"{scope} ({stops})" for scope, stops in missing.items())
         return Check("slack scopes", "broken", f"the app lacks {listed}", _AGAIN)
-    return Check("slack scopes", "ok", "the app may do all that is needed")
+    can = "the app may do all that is needed"
+    elsewhere = settings.email_address or settings.widget_secret or settings.teams_app_id
+    if elsewhere and ADDRESSES not in granted:
+        can += f"; with {ADDRESSES}, customers would be the same in Slack as on the other channels"
+    return Check("slack scopes", "ok", can)
 
 
 def _needed(settings: Settings) -> dict[str, str]:

@@ -47,6 +47,15 @@ async def test_an_app_that_is_set_up_is_well_and_says_where_it_is(home: Path, sl
     }
 
 
+async def test_who_has_other_channels_is_told_what_joins_their_customers(home: Path, slack: SlackServer) -> None:
+    secret = "a-widget-secret-that-is-long-enough-for-hs256"
+    scopes = (await checks(home, slack, widget_secret=secret))["slack scopes"]
+    assert scopes.state == "ok"
+    assert "with users:read.email, customers would be the same in Slack" in scopes.found
+    slack.scopes.add("users:read.email")
+    assert "users:read.email" not in (await checks(home, slack, widget_secret=secret))["slack scopes"].found
+
+
 async def test_looking_changes_nothing_in_slack(home: Path, slack: SlackServer) -> None:
     desk = slack.channel("support-desk")
     await checks(home, slack, desk=f"slack:{desk.id}")
