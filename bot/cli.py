@@ -7,20 +7,19 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markdown import Markdown
 
 from bot.cli_agreement import add_agreement
 from bot.cli_articles import add_articles
+from bot.cli_eval import add_eval
 from bot.cli_gaps import add_gaps
 from bot.cli_kb import add_kb
 from bot.cli_mail import add_mail
 from bot.cli_operator import add_operator
 from bot.cli_replay import add_replay
 from bot.cli_teams import add_teams
-from bot.report import eval_report, progress_bar
 from bot.settings import Settings, load_settings
 from bot.telemetry import configure_logging
 from bot.terminal import add, err, out, print_json, takes_json, through_serve
@@ -63,17 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("question")
     takes_json(command)
     add_kb(commands)
-    command = add(
-        commands,
-        "eval",
-        _eval,
-        "measure retrieval and decisions on a folder of questions",
-        "threadline eval my-questions --split dev",
-    )
-    command.add_argument("folder", type=Path)
-    command.add_argument("--split", help="keep the questions of this split")
-    command.add_argument("--limit", type=int, help="keep the first N questions of each file")
-    takes_json(command)
+    add_eval(commands)
     add_gaps(commands)
     add_agreement(commands)
     add_articles(commands)
@@ -114,19 +103,6 @@ async def _ask(settings: Settings, options: argparse.Namespace) -> int:
         out.print(f"  [{citation['index']}] {citation['title']} ({citation['source']})", style="dim", markup=False)
     if answer["handoff"]:
         out.print(f"  Handed to the desk: {answer['handoff']['reason']}", style="yellow", markup=False)
-    return 0
-
-
-async def _eval(settings: Settings, options: argparse.Namespace) -> int:
-    from bot.work import measure
-
-    with progress_bar(err) as show:
-        figures = await measure(settings, options.folder, split=options.split, limit=options.limit, progress=show)
-    if options.json:
-        print_json(figures)
-    else:
-        for part in eval_report(figures):
-            out.print(part)
     return 0
 
 

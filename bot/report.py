@@ -24,6 +24,8 @@ def eval_report(figures: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Yield what `eval` shows people: the result in sentences, tables with what each of them says, the worst misses."""
     decisions = figures["decisions"]
     yield _in_words(figures)
+    if figures.get("model"):
+        yield _model(figures["model"])
     yield _ranking(figures["retrieval"], figures.get("beside") or {})
     yield _decisions(decisions)
     if decisions.get("curve"):
@@ -48,11 +50,23 @@ def _in_words(figures: Mapping[str, Any]) -> Text:
     return Text(f"{said}\n")
 
 
+def _model(model: Mapping[str, Any]) -> Text:
+    """Return what the language model took."""
+    cost = f", {model['cost']:g} by MODEL_PRICE" if model["cost"] else ""
+    said = (
+        f"{model['name']} read {model['tokens_in']:,} tokens and wrote {model['tokens_out']:,}{cost}. An answer took "
+        f"{model['p50_seconds']:.1f} s, {model['p95_seconds']:.1f} s at most for 95 of 100."
+    )
+    if model["failed"]:
+        said += f" It gave no answer to {model['failed']} questions, which went to people: they count as such."
+    return Text(f"{said}\n")
+
+
 def _table(title: str, says: str, *columns: str) -> Table:
     """Return a table whose first column is of words and the others of figures; `says` stands below it."""
     table = Table(title=title, caption=says, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     for at, name in enumerate(columns):
-        table.add_column(name, justify="right" if at else "left")
+        table.add_column(name, justify="right" if at else "left", no_wrap=True)
     return table
 
 
@@ -76,19 +90,27 @@ def _decisions(decisions: Mapping[str, Any]) -> Table:
     f1 = decisions["in_scope"].get("answer_f1")
     table = _table(
         "What became of the questions",
-        "AUROC: how well the confidence tells questions that have an article from these; 0.5 is chance, 1 is perfect."
+        "Right: answered from the right article; found: the assistant's own search had it. AUROC: how well the "
+        "confidence tells questions that have an article from these; 0.5 is chance, 1 is perfect."
+        + (" Of the underspecified, asking back is right." if "underspecified" in decisions["auroc_by_kind"] else "")
         + (f" Answers share their words with the known ones to {f1:.2f} (F1)." if f1 is not None else "")
         + "\n",
         "",
         *_OUTCOMES.values(),
-        "right article",
+        "right",
+        "found",
         "AUROC",
     )
     inside, outside = decisions["in_scope"], decisions["out_of_scope"]
-    table.add_row("with an article", *_shares(inside), _percent(inside["answered_with_right_document"]), "")
-    table.add_row("without one", *_shares(outside), "", _figure(decisions["auroc"]))
+    right = [_percent(inside[share]) for share in ("answered_with_right_document", "found_right_document")]
+    table.add_row("with an article", *_shares(inside), *right, "")
+    for kind, shares in inside.get("by_kind", {}).items():
+        table.add_row(f"  {kind.replace('_', ' ')}", *_shares(shares), "", "", "")
+    table.add_row("without one", *_shares(outside), "", "", _figure(decisions["auroc"]))
     for kind, shares in outside["by_kind"].items():
-        table.add_row(f"  {kind.replace('_', ' ')}", *_shares(shares), "", _figure(decisions["auroc_by_kind"][kind]))
+        table.add_row(
+            f"  {kind.replace('_', ' ')}", *_shares(shares), "", "", _figure(decisions["auroc_by_kind"][kind])
+        )
     return table
 
 

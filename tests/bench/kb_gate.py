@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.embed import Embedder
-from kb.evaluate import auroc, read_questions
+from kb.measures import auroc
+from kb.questions import read_questions
 from kb.rank import Evidence, Gate, Logistic
 from tests.bench.kb_bench import DATA, knowledge_of
 

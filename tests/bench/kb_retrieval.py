@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from kb.embed import Embedder
-from kb.evaluate import evaluate, read_questions
+from kb.evaluate import evaluate
+from kb.questions import read_questions
 from kb.search import DENSE_CANDIDATES, KnowledgeBase
 from kb.snapshot import Snapshot
 from kb.sync import sync

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import text
 
 from bot.bootstrap import build
+from bot.evaluation import Silence, turn_of
 from bot.home import Home
-from bot.work import _Silence, single_turn
+from kb.questions import Question
 from tests.conftest import serving
 from tests.support import plain_settings
 
@@ -53,10 +54,10 @@ async def measure() -> dict[str, tuple[float, float]]:
                 "search": await median(lambda: knowledge.search(QUESTION)),
                 "commit": await median(commit),
                 "agent run (with search)": await median(
-                    lambda: threadline.assistant.answer(single_turn(QUESTION), _Silence())
+                    lambda: threadline.assistant.answer(turn_of(Question("1", QUESTION)), Silence())
                 ),
                 "agent run (thanks, no search)": await median(
-                    lambda: threadline.assistant.answer(single_turn("Thank you!"), _Silence())
+                    lambda: threadline.assistant.answer(turn_of(Question("1", "Thank you!")), Silence())
                 ),
                 "http request (healthz)": await median(lambda: client.call("GET", "/healthz")),
                 "message (thanks)": await median(lambda: chat.say("Thank you!")),

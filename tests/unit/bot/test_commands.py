@@ -157,8 +157,8 @@ def test_an_evaluation_says_what_the_contract_promises(capsys: pytest.CaptureFix
     assert measured <= set(figures["retrieval"])
     assert figures["retrieval"]["hit@1"] == 1.0
     decisions, four = figures["decisions"], {"answered", "clarified", "declined", "handed_off"}
-    assert set(decisions) == {"questions", "in_scope", "out_of_scope", "auroc", "auroc_by_kind", "curve"}
-    assert set(decisions["in_scope"]) == four | {"answered_with_right_document"}
+    assert set(decisions) == {"questions", "in_scope", "out_of_scope", "reasons", "auroc", "auroc_by_kind", "curve"}
+    assert set(decisions["in_scope"]) == four | {"answered_with_right_document", "found_right_document"}
     assert set(decisions["out_of_scope"]) == four | {"by_kind"}
     assert set(decisions["out_of_scope"]["by_kind"]["other"]) == four
     assert sum(decisions["in_scope"][outcome] for outcome in four) == 1.0

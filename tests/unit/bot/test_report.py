@@ -20,7 +20,8 @@ def figures(**changes: Any) -> dict[str, Any]:
         "beside": {"words (BM25)": {**RANKING, "hit@1": 0.754}, "vectors": {**RANKING, "hit@1": 0.794}},
         "decisions": {
             "questions": {"in_scope": 272, "out_of_scope": 352},
-            "in_scope": {**FOUR, "answered_with_right_document": 0.776, "answer_f1": 0.4834},
+            "in_scope": {**FOUR, "answered_with_right_document": 0.776, "found_right_document": 0.9,
+                         "answer_f1": 0.4834},
             "out_of_scope": {**FOUR, "answered": 0.06, "by_kind": {"off_topic": FOUR}},
             "auroc": 0.967,
             "auroc_by_kind": {"off_topic": 0.993},
@@ -51,6 +52,21 @@ def test_the_result_is_said_in_sentences_first() -> None:
     said = " ".join(shown(figures()).split())
     assert said.startswith("272 questions that have an article: it came first for 85.7 %")
     assert "352 questions that have none: 6.0 % were answered all the same." in said
+
+
+def test_what_a_language_model_took_is_said_with_its_failures() -> None:
+    took = {"name": "gpt-test", "tokens_in": 123456, "tokens_out": 2345, "cost": 1.25, "failed": 2}
+    said = " ".join(shown({**figures(), "model": {**took, "p50_seconds": 1.2, "p95_seconds": 3.44}}).split())
+    assert "gpt-test read 123,456 tokens and wrote 2,345, 1.25 by MODEL_PRICE." in said
+    assert "An answer took 1.2 s, 3.4 s at most for 95 of 100. It gave no answer to 2 questions" in said
+
+
+def test_conversations_are_shown_by_what_should_become_of_them() -> None:
+    inside = {**figures()["decisions"]["in_scope"], "by_kind": {"partial": {**FOUR, "answered": 0.5}}}
+    kinds = {"out_of_scope": {**FOUR, "by_kind": {"underspecified": FOUR}}, "auroc_by_kind": {"underspecified": 0.6}}
+    said = shown(figures(in_scope=inside, **kinds))
+    assert ["partial", "50.0", "%"] in [line.split()[:3] for line in said.splitlines()]
+    assert "asking back is right" in " ".join(said.split())
 
 
 def test_ours_stands_beside_words_and_vectors_alone() -> None:

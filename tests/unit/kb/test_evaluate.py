@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import TemporaryError
 from core.grounding import Grounding, Passage
 from kb.curve import Judged, curve
 from kb.documents import Progress, SourceError
-from kb.evaluate import Decision, auroc, evaluate, read_questions, token_f1
+from kb.evaluate import evaluate
+from kb.measures import Decision, auroc, token_f1
+from kb.questions import Question, Said, read_folder, read_questions
 
 
 class Shelf:
@@ -40,14 +43,14 @@ OUTSIDE = [
 ]
 
 
-async def decide(query: str) -> Decision:
-    match query.split():
+async def decide(question: Question) -> Decision:
+    match question.query.split():
         case []:
             return Decision("clarified")
         case ["right", *_] as names:
-            return Decision("answered", names)
+            return Decision("answered", names, found=names)
         case [_]:
-            return Decision("handed_off")
+            return Decision("handed_off", reason="weak_grounding")
         case _:
             return Decision("answered", ["a"])
 
@@ -70,10 +73,12 @@ async def test_it_has_the_shape_of_the_contract_and_the_right_figures(tmp_path: 
     assert decisions["in_scope"] == {
         "answered": 0.75,
         "answered_with_right_document": 0.25,
+        "found_right_document": 0.25,
         "clarified": 0.25,
         "declined": 0.0,
         "handed_off": 0.0,
     }
+    assert decisions["reasons"] == {"weak_grounding": 1}
     assert decisions["out_of_scope"]["answered"] == 0.5
     assert decisions["out_of_scope"]["by_kind"]["other_product"] == {
         "answered": 0.0,
@@ -100,6 +105,76 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "queries.jsonl").write_text('{"id": 1, "query": "x"}\n{"id": 2}\n')
     with pytest.raises(SourceError, match=r"queries.jsonl, line 2"):
         read_questions(tmp_path / "queries.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"query": "x"}', "'id' is missing"),
+        ('{"id": 1', "Expecting"),
+        ("[1, 2]", "line 1"),
+        ('{"id": 1, "query": "x", "history": ["hello"]}', "line 1"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said(tmp_path: Path, line: str, why: str) -> None:
+    (tmp_path / "queries.jsonl").write_text(line)
+    with pytest.raises(SourceError, match=why):
+        read_questions(tmp_path / "queries.jsonl")
+
+
+HISTORY = [{"role": "user", "text": "a"}, {"role": "assistant", "text": "It is so."}]
+TASKS = [
+    {
+        "id": "t1",
+        "history": HISTORY,
+        "query": "right",
+        "doc_ids": ["right"],
+        "answerability": "ANSWERABLE",
+        "answer": "b",
+    },
+    {"id": "t2", "history": [], "query": "right", "doc_ids": ["right"], "answerability": "PARTIAL", "split": "dev"},
+    {"id": "t3", "history": HISTORY, "query": "c", "doc_ids": [], "answerability": "UNANSWERABLE"},
+    {"id": "t4", "history": HISTORY, "query": "d", "doc_ids": ["right"], "answerability": "UNDERSPECIFIED"},
+    {"id": "t5", "history": HISTORY, "query": "thanks", "doc_ids": [], "answerability": "CONVERSATIONAL"},
+]
+
+
+def test_conversations_are_read_with_what_should_become_of_them(tmp_path: Path) -> None:
+    (tmp_path / "tasks.jsonl").write_text("\n".join(json.dumps(row) for row in TASKS))
+    inside, outside = read_folder(tmp_path)
+    before = (Said("a", by_customer=True), Said("It is so.", by_customer=False))
+    assert inside[0] == Question("t1", "right", ("right",), "answerable", "b", before)
+    assert inside[0].asked == ("a", "right")
+    assert [(one.id, one.kind) for one in inside[1:]] == [("t2", "partial")]
+    assert [(one.id, one.kind) for one in outside] == [("t3", "unanswerable"), ("t4", "underspecified")]
+    assert [one.id for one in read_folder(tmp_path, split="dev")[0]] == ["t2"]
+
+
+async def test_a_question_is_searched_with_what_was_said_before_it_where_it_finds_nothing_alone(tmp_path: Path) -> None:
+    (tmp_path / "tasks.jsonl").write_text("\n".join(json.dumps(row) for row in TASKS))
+
+    def both(said: Sequence[str]) -> list[str]:
+        return [said[-1], " ".join(["right", *said, "x y z"])]
+
+    asked: list[Question] = []
+
+    async def note(question: Question) -> Decision:
+        asked.append(question)
+        return Decision("clarified")
+
+    result = await evaluate(tmp_path, Shelf(), note, queries=both, at_once=3)
+    assert result["retrieval"]["hit@1"] == 1.0
+    assert result["decisions"]["in_scope"]["by_kind"]["partial"]["clarified"] == 1.0
+    assert set(result["decisions"]["out_of_scope"]["by_kind"]) == {"unanswerable", "underspecified"}
+    assert {question.id: len(question.history) for question in asked} == {"t1": 2, "t2": 0, "t3": 2, "t4": 2}
+
+
+async def test_an_agent_that_can_not_be_asked_ends_the_measuring_with_its_reason(tmp_path: Path) -> None:
+    async def away(question: Question) -> Decision:
+        raise TemporaryError("The language model does not answer.")
+
+    with pytest.raises(TemporaryError, match="does not answer"):
+        await evaluate(folder_with(tmp_path, QUERIES, OUTSIDE), Shelf(), away, at_once=2)
 
 
 def test_auroc_counts_ties_half_and_needs_both_sides() -> None:
@@ -157,8 +232,8 @@ async def test_the_text_is_scored_where_the_documents_hold_the_answer(tmp_path: 
         {"id": "2", "query": "b", "doc_ids": ["b"], "answer": "of no account", "answer_in_kb": False},
     ]
 
-    async def answer(query: str) -> Decision:
-        return Decision("answered", [query], "five days [1]")
+    async def answer(question: Question) -> Decision:
+        return Decision("answered", [question.query], "five days [1]")
 
     folder = folder_with(tmp_path, queries, [])
     assert (await evaluate(folder, Shelf(), answer))["decisions"]["in_scope"]["answer_f1"] == 1.0

@@ -1,0 +1,172 @@
+"""`eval` at work: the questions of a folder put to the real agent, with a knowledge base of their own.
+
+The command calls `measure`. The agent is the configured one, with its language model if there is one: what that took
+and cost is counted, and a model that is busy for a while is asked again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from bot.assistant import make_assistant
+from bot.bootstrap import make_embedder, make_reranker
+from bot.settings import Settings
+from core import language
+from core.agent.assistant import Assistant
+from core.agent.extractive import looked_for
+from core.budget import Usage
+from core.errors import SetupError, TemporaryError
+from core.events import HandoffReason, RunResult
+from core.grounding import documents_of
+from core.ids import MessageId, ThreadId, ThreadKey
+from core.messages import Author, Message
+from core.store.engine import Database, sqlite_url
+from core.store.migrations import migrate
+from core.thread import Thread
+from core.turn import Turn
+from kb.documents import SourceError
+from kb.evaluate import evaluate
+from kb.measures import Decision
+from kb.questions import Question
+from kb.search import KnowledgeBase
+from kb.sync import sync
+
+AT_ONCE = 4
+"""Questions that a language model is asked at a time."""
+_TRIES = 3
+_GIVES_UP = 5  # questions in a row that a model did not answer
+
+
+class Silence:
+    """The voice of a run that nobody listens to."""
+
+    async def check(self) -> None:
+        """It always counts."""
+
+    async def say(self, text: str) -> None:
+        """Nobody hears it."""
+
+
+def turn_of(question: Question) -> Turn:
+    """Return a turn with the question as its last words, outside any stored thread."""
+    said = [(one.text, Author.CUSTOMER if one.by_customer else Author.BOT) for one in question.history]
+    messages = tuple(
+        Message(MessageId(f"m_eval{seq}"), seq, author, text, 0.0)
+        for seq, (text, author) in enumerate([*said, (question.query, Author.CUSTOMER)], start=1)
+    )
+    spoken = next(filter(None, map(language.detect, reversed(question.asked))), "")
+    thread = Thread(ThreadId("t_eval"), ThreadKey("eval", "", ""), "eval", language=spoken)
+    return Turn(replace(thread, last_seq=len(messages), asked_up_to=len(messages)), messages)
+
+
+class Interview:
+    """Puts questions to an assistant, and keeps what that took."""
+
+    def __init__(self, assistant: Assistant, sources: Mapping[str, str], pause: float) -> None:
+        """`sources`: the documents, by where they come from; a model that fails is asked again after twice `pause` s."""
+        self._assistant = assistant
+        self._sources = sources
+        self._pause = pause
+        self._seconds: list[float] = []
+        self._used: list[Usage] = []
+        self._failed = 0
+        self._failed_in_a_row = 0
+
+    async def decide(self, question: Question) -> Decision:
+        """Return what the assistant does with a question. Raises `TemporaryError` when its model is not to be had."""
+        result = await self._ask(question)
+        cited = [self._sources[one.source] for one in result.citations if one.source in self._sources]
+        return Decision(
+            result.outcome.value,
+            tuple(dict.fromkeys(cited)),
+            result.text,
+            tuple(documents_of(result.grounding.passages)),
+            result.reason.value if result.reason else "",
+        )
+
+    async def _ask(self, question: Question) -> RunResult:
+        for tried in range(_TRIES):
+            await asyncio.sleep(self._pause * 2**tried if tried else 0)
+            began = time.perf_counter()
+            result = await self._assistant.answer(turn_of(question), Silence())
+            self._seconds.append(time.perf_counter() - began)
+            self._used.append(result.usage)
+            if result.reason is not HandoffReason.MODEL_FAILED:
+                self._failed_in_a_row = 0
+                return result
+        self._failed += 1
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= _GIVES_UP:
+            raise TemporaryError(f"The language model does not answer: {result.detail} `threadline doctor` says more.")
+        return result
+
+    def of_model(self) -> dict[str, Any]:
+        """Return what the language model took: tokens, cost by MODEL_PRICE, seconds of an answer, and its failures."""
+        return {
+            "name": self._assistant.provider.name,
+            "tokens_in": sum(one.tokens_in for one in self._used),
+            "tokens_out": sum(one.tokens_out for one in self._used),
+            "cost": round(sum(one.cost for one in self._used), 4),
+            "p50_seconds": _percentile(self._seconds, 50),
+            "p95_seconds": _percentile(self._seconds, 95),
+            "failed": self._failed,
+        }
+
+
+def _percentile(values: Sequence[float], share: int) -> float:
+    return round(float(np.percentile(values, share)), 3) if values else 0.0
+
+
+async def measure(
+    settings: Settings,
+    folder: Path,
+    *,
+    split: str | None,
+    limit: int | None,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, Any]:
+    """Measure retrieval and decisions on an evaluation folder, in a database and index of its own.
+
+    Returns the contract's json, with `model` beside it where one is configured. Raises `SetupError`,
+    `TemporaryError`.
+    """
+    with TemporaryDirectory(prefix="threadline-eval-") as scratch:
+        database = Database(sqlite_url(Path(scratch) / "eval.db"))
+        embedder, reranker = make_embedder(settings), make_reranker(settings)
+        knowledge = KnowledgeBase(database, folder=Path(scratch) / "chroma", embedder=embedder, reranker=reranker)
+        assistant = make_assistant(settings, knowledge)
+        with_model = assistant.provider.has_model
+        try:
+            await migrate(database)
+            await knowledge.open()
+            await sync(knowledge, [str(folder / "kb")], progress=lambda p: progress("Reading", p.done, p.total))
+            held = await knowledge.store.contents(await knowledge.collection())
+            sources = {document.source: document.id for document in held.documents}
+            interview = Interview(assistant, sources, settings.model_pause_seconds)
+            figures = await evaluate(
+                folder,
+                knowledge,
+                interview.decide,
+                split=split,
+                limit=limit,
+                queries=looked_for,
+                at_once=AT_ONCE if with_model else 1,
+                progress=lambda p: progress("Asking", p.done, p.total),
+                compare=knowledge.rankings,
+            )
+            return {**figures, **({"model": interview.of_model()} if with_model else {})}
+        except SourceError as wrong:
+            raise SetupError(f"{wrong}. The README says what an evaluation folder holds.") from wrong
+        finally:
+            await assistant.provider.close()
+            await knowledge.close()
+            if reranker:
+                await reranker.close()
+            await embedder.close()
+            await database.close()
