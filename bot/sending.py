@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from channels.base import CarriesFiles, Channel, Desk, Edits, Fetches, LooksUp, Sent, Streams
+from channels.base import CarriesFiles, Channel, Desk, Edits, Encloses, Fetches, LooksUp, Sent, Streams
 from core import wording
 from core.delivery import DeliveryState, Part, PartKind
 from core.errors import PermanentError, TemporaryError, ThreadlineError
@@ -34,6 +34,11 @@ class Sender:
     channels: Mapping[str, Channel]
     desks: Mapping[str, Desk]
     files: Files
+
+    def __post_init__(self) -> None:
+        for place in (*self.channels.values(), *self.desks.values()):
+            if isinstance(place, Encloses):
+                place.enclose_from(self.content)
 
     async def send(self, part: Part, *, dropped: bool) -> Sent:
         """Send `part`; `dropped`: an earlier sender vanished with it in hand.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from core.delivery import DeliveryState, Part
+from core.ids import FileId
 
 Content = Callable[[], Awaitable[bytes]]
 """Reads a file's bytes when they are needed. Raises LookupError if they are gone."""
@@ -107,6 +108,15 @@ class LooksUp(Protocol):
 
     async def look_up(self, part: Part) -> DeliveryState:
         """Return DELIVERED, FAILED (it surely never arrived), or UNKNOWN. Raises as `Channel.send` does."""
+        ...
+
+
+@runtime_checkable
+class Encloses(Protocol):
+    """A channel or desk whose messages carry their files within them, as mails do."""
+
+    def enclose_from(self, content: Callable[[FileId], Awaitable[bytes]]) -> None:
+        """Take the files from `content` from now on: it fetches those that are still with their platform."""
         ...
 
 

@@ -4,7 +4,7 @@ A message is one mail: its files travel with its words. A mail has the same Mess
 that was sent twice after a crash is shown once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
 
 from channels.base import Content, Sent
@@ -18,6 +18,7 @@ from channels.parts import message_of, thread_of
 from core import wording
 from core.delivery import Part, PartKind
 from core.errors import PermanentError
+from core.ids import FileId
 from core.messages import Author, Message
 from core.store.files import Files
 from core.store.store import Store
@@ -47,11 +48,15 @@ class EmailChannel:
     ) -> None:
         """`person_link` gives the address of the page that calls a person to a thread, or ''."""
         self._store = store
-        self._files = files
+        self._content: Callable[[FileId], Awaitable[bytes]] = files.read
         self._addresses = addresses
         self._outgoing = outgoing
         self._company = company
         self._person_link = person_link
+
+    def enclose_from(self, content: Callable[[FileId], Awaitable[bytes]]) -> None:
+        """Take the files of mails from `content`, which raises as `Files.read` does, and for one that is refused."""
+        self._content = content
 
     async def send(self, part: Part) -> Sent:
         """Send the message with its files to whoever takes part in the conversation. Raises as `Channel.send`."""
@@ -71,12 +76,12 @@ class EmailChannel:
         return await self._send(part, (File(part.file.name, part.file.type, body),))
 
     async def _readable(self, message: Message) -> tuple[File, ...]:
-        """The message's files; one whose bytes are gone fails as its own part."""
+        """The message's files, for which the mail waits; one that can't be had fails as its own part."""
         found = []
         for file in message.files:
             try:
-                found.append(File(file.name, file.type, await self._files.read(file.id)))
-            except LookupError:
+                found.append(File(file.name, file.type, await self._content(file.id)))
+            except (LookupError, PermanentError):
                 continue
         return tuple(found)
 

@@ -4,7 +4,7 @@ An operator's mail acts only from an address that the owner linked to that opera
 and through the case's own signed address. Whatever else comes there stays inside, as a note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +18,7 @@ from channels.email.letters.outgoing import Outgoing
 from channels.email.letters.render import File, Letter, compose, to_bytes
 from channels.email.mail import Address, Envelope, Mail, Trust, Written
 from channels.parts import case_of, message_of
+from channels.patience import patiently
 from core.case import Case
 from core.delivery import DeliveryState, Part
 from core.desk import Operator
@@ -44,11 +45,15 @@ class EmailDesk:
     ) -> None:
         self.name = f"email:{mailbox}"
         self._store = store
-        self._files = files
+        self._bytes_of: Callable[[FileId], Awaitable[bytes]] = files.read
         self._addresses = addresses
         self._outgoing = outgoing
         self._mailbox = mailbox
         self._clock = clock
+
+    def enclose_from(self, content: Callable[[FileId], Awaitable[bytes]]) -> None:
+        """Take the files of mails from `content`, which raises as `Files.read` does, and for one that is refused."""
+        self._bytes_of = content
 
     async def show_card(self, part: Part) -> Sent:
         """Mail the case, and later what changed: its state, and a new suggestion. Raises as `Channel.send`."""
@@ -126,12 +131,14 @@ class EmailDesk:
         return await self._store.cases.get(case_of(part))
 
     async def _content(self, said: Sequence[Message]) -> tuple[File, ...]:
+        """The files of these messages. A case does not wait for long for one: the web desk has it once it is there."""
         found = []
         for file in (file for message in said for file in message.files):
             try:
-                found.append(File(file.name, file.type, await self._files.read(file.id)))
-            except LookupError:
-                log.warning("file_is_gone", file=file.id)
+                content = await patiently(lambda file=file: self._bytes_of(file.id))  # type: ignore[misc]
+                found.append(File(file.name, file.type, content))
+            except (LookupError, ThreadlineError) as no:
+                log.warning("file_not_mailed", file=file.id, why=str(no))
         return tuple(found)
 
     async def _mail(
