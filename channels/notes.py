@@ -11,7 +11,6 @@ from core.store.files import safe_name
 from core.thread import Thread
 from core.wording import Line
 
-_LEFT_OUT = re.compile(r"\[\d+ more files? that came with this (?:was|were) not kept: a message carries \d+\]")
 _NOTES = re.compile(r"(?:\[[^\[\]\n]*\bnot (?:kept|pass on)\b[^\[\]\n]*\]\s*)+")
 _LONGEST = 1_000  # characters of all the notes below one message
 _ROUND = str.maketrans("[]", "()")
@@ -52,8 +51,3 @@ def notes_of(message: Message) -> str:
     """Return what its channel noted below a message, '' if it brought everything."""
     last = message.full.removeprefix(message.text).rpartition("\n\n")[2].strip()
     return last if len(last) <= _LONGEST and _NOTES.fullmatch(last) else ""
-
-
-def has_left_out(message: Message) -> bool:
-    """Say whether more files came with a message than it carries."""
-    return _LEFT_OUT.search(notes_of(message)) is not None

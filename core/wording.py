@@ -71,6 +71,7 @@ class Line(StrEnum):
     MAIL_FOOT = "mail_foot"
     MENTION_FOOT = "mention_foot"
     MAIL_WROTE = "mail_wrote"
+    MAIL_SUBJECT = "mail_subject"
     HELPFUL = "helpful"
     UNHELPFUL = "unhelpful"
     ASK_PERSON = "ask_person"

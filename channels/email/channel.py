@@ -12,8 +12,8 @@ from channels.email.addresses import Addresses
 from channels.email.letters.outgoing import Outgoing
 from channels.email.letters.render import File, Letter, compose, to_bytes
 from channels.email.mail import Address
-from channels.email.parse import CHANNEL, MOST_FILES
-from channels.notes import has_left_out
+from channels.email.parse import CHANNEL, MOST_FILES, NOT_READ
+from channels.notes import notes_of
 from channels.parts import message_of, thread_of
 from core import wording
 from core.delivery import Part, PartKind
@@ -95,16 +95,17 @@ class EmailChannel:
         route, said = thread.route, await self._store.messages(thread.id)
         to = route.get("to")
         address, name = (str(one) for one in to) if isinstance(to, list) and len(to) == 2 else ("", "")
-        from_bot = message.author is Author.BOT
+        from_bot, by_person = message.author is Author.BOT, message.author is Author.OPERATOR
+        repeats = by_person or _is_known(thread, address)
         return Letter(
-            to=(Address(address, name),),
+            to=(Address(address, name if repeats else ""),),
             cc=tuple(Address(one) for one in _strings(route.get("cc"))),
             from_address=self._addresses.address,
             from_name=self._company,
-            person=message.name if message.author is Author.OPERATOR else "",
+            person=message.name if by_person else "",
             message_id=self._addresses.message_id(part.id, thread.key.conversation),
             date=message.at,
-            subject=str(route.get("subject") or thread.subject),
+            subject=str(route.get("subject") or thread.subject) if repeats else self._neutral(thread),
             text_markdown=message.text,
             delivery=part.id,
             reply_to=self._addresses.reply(thread.key.conversation),
@@ -115,20 +116,28 @@ class EmailChannel:
             remark=_remark(message, thread, said),
             foot=wording.text(Line.MAIL_FOOT, thread.language) if from_bot else "",
             foot_link=self._person_link(thread) if from_bot else "",
-            quoted=_quoted(message, thread, said),
-            automatic="" if message.author is Author.OPERATOR else "auto-replied",
+            quoted=_quoted(message, thread, said) if repeats else None,
+            automatic="" if by_person else "auto-replied",
             files=files,
             language=thread.language,
         )
 
+    def _neutral(self, thread: Thread) -> str:
+        return wording.text(Line.MAIL_SUBJECT, thread.language, company=self._company)
+
+
+def _is_known(thread: Thread, address: str) -> bool:
+    """Whether a mail to `address` goes to who wrote all of `thread`, and somebody vouches for them.
+
+    To nobody else do we repeat by ourselves what stands in a mail, be it a subject or a name: with a forged From our
+    mail would carry a stranger's words.
+    """
+    return thread.verified and thread.customer == f"{CHANNEL}:{address}"
+
 
 def _quoted(message: Message, thread: Thread, said: Sequence[Message]) -> tuple[str, str] | None:
-    """Return the customer's last words before `message`, under a line that says whose they are.
-
-    By itself the assistant quotes nobody whom nobody vouches for: with a forged From, our mail would carry a
-    stranger's words to somebody else.
-    """
-    if message.author is Author.SYSTEM or (message.author is Author.BOT and not thread.verified):
+    """Return the customer's last words before `message`, under a line that says whose they are."""
+    if message.author is Author.SYSTEM:
         return None
     asked = [m for m in said if m.author is Author.CUSTOMER and m.seq < message.seq and m.text]
     if not asked:
@@ -138,10 +147,13 @@ def _quoted(message: Message, thread: Thread, said: Sequence[Message]) -> tuple[
 
 
 def _remark(message: Message, thread: Thread, said: Sequence[Message]) -> str:
-    """Return what `message` says beside its words: that of the mails it answers not all files were kept."""
+    """Return what `message` says beside its words: that of the mails it answers not all files were kept.
+
+    Too many or too large, it is one sentence without their names: those are a stranger's words, too.
+    """
     before = [m for m in said if m.seq < message.seq and m.author is not Author.NOTE and not m.presence]
     answered = takewhile(lambda m: m.author is Author.CUSTOMER, reversed(before))
-    left_out = any(map(has_left_out, answered))
+    left_out = any(notes_of(one) not in {"", NOT_READ} for one in answered)
     return wording.text(Line.FILES_LEFT_OUT, thread.language, most=str(MOST_FILES)) if left_out else ""
 
 

@@ -52,7 +52,8 @@ def read(raw: bytes, envelope: Envelope, addresses: Addresses, blocked: Collecti
     ignored = gate.silent(mail, envelope, own)
     if ignored is None and addresses.delivery_of(parse.recipients(mail, envelope)):
         ignored = IgnoredBecause.AUTOMATIC  # people never see a return path: only programs answer it (RFC 3834, 4)
-    if ignored is None and _is_blocked(mail.from_.address, blocked):
+    people = (mail.from_.address, parse.answered(mail, addresses).address)
+    if ignored is None and any(_is_blocked(one, blocked) for one in people):
         ignored = IgnoredBecause.BLOCKED
     return Read(mail, reply.written(mail), ignored)
 
@@ -157,10 +158,13 @@ class Mailroom:
         return await asyncio.to_thread(read, raw, envelope, self._addresses, self._blocked)
 
     async def _over_budget(self, mail: Mail) -> IgnoredBecause | None:
-        sent = await self._store.receipts.count_since(
-            parse.CHANNEL, f"{parse.CHANNEL}:{mail.from_.address}", self._clock() - _HOUR
-        )
-        return IgnoredBecause.OVER_BUDGET if sent >= self._hourly else None
+        """Say whether the sender, or whom the mail has answered, had an hour's answers: whatever From says."""
+        since = self._clock() - _HOUR
+        for address in {mail.from_.address, parse.answered(mail, self._addresses).address}:
+            customer = f"{parse.CHANNEL}:{address}"
+            if await self._store.receipts.count_since(parse.CHANNEL, customer, since) >= self._hourly:
+                return IgnoredBecause.OVER_BUDGET
+        return None
 
     async def _thread(self, mail: Mail, named: str | None) -> Thread | None:
         """Return the conversation that the mail goes on with: by our signed names, else by the customer's own ids."""
@@ -175,7 +179,8 @@ class Mailroom:
 
 
 def _notes(mail: Mail) -> str:
-    """Return what operators read of files that were not kept: one too large is refused by name, others are counted."""
+    """Return what operators read of what was not kept: a file too large by its name, those too many by their number."""
     taken, others = mail.attachments[: parse.MOST_FILES], mail.attachments[parse.MOST_FILES :]
     refused = [too_large(file.name, MAX_FILE) for file in taken if len(file.content) > MAX_FILE]
-    return " ".join(filter(None, (*refused, left_out(len(others), parse.MOST_FILES))))
+    counted = left_out(len(others), parse.MOST_FILES)
+    return " ".join(filter(None, (*refused, counted, parse.NOT_READ if mail.left_out else "")))

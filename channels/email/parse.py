@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from channels.email.addresses import Addresses, short
+from channels.email.letters.headers import one_line
 from channels.email.mail import Address, Envelope, Mail, ReportKind, Trust, Written
 from channels.email.mime.read import CUT
 from core.addresses import mailbox
@@ -18,8 +19,12 @@ MAX_FULL = 200_000
 MOST_FILES = 20
 MOST_PEOPLE = 20  # who may stand in Cc of an answer
 MOST_REFERENCES = 20
+NOT_READ = f"[{CUT.removesuffix('.')}]"
+"""What operators read below a mail that is only read in part."""
 _SCORE = re.compile(r"\s*([1-5])(?:\s*/\s*5)?\s*[.!]?\s*")
 _MOST_KNOWN = 100  # participants of one conversation
+_MOST_NAME = 300
+_MOST_SUBJECT = 300
 
 
 def event_id(mail: Mail) -> str:
@@ -88,13 +93,19 @@ def message(
 
     `thread` is the conversation it goes on with, None for a new one; `stranger_to` the one whose address was
     used by somebody who takes no part in it; `notes` say which of its files are not among `files`; `raw` is where the
-    whole mail is kept.
+    whole mail is kept. Where answers go to another address than From, they go to whom that form, or that person, wrote
+    for: it is that one's conversation, and nobody vouches for them.
     """
     event = event_id(mail)
+    to = answered(mail, addresses, thread, verified=trust.verified)
+    verified = trust.verified and to.address == mail.from_.address
     text = written.visible.strip()
     if not text and not files:
         text = mail.unreadable or mail.subject or notes
     sentences = [trust.sentence]
+    if to.address != mail.from_.address:
+        where = one_line(to.address, _MOST_NAME)
+        sentences.append(f"Answers go to {where}, as the mail asks; nobody vouches for that address.")
     if stranger_to:
         sentences.append(
             f"This sender takes no part in the conversation “{stranger_to.subject or stranger_to.id}”, "
@@ -103,16 +114,16 @@ def message(
     return InboundMessage(
         key=thread.key if thread else key(addresses, _new(mail, event, stranger_to)),
         event_id=event,
-        customer=f"{CHANNEL}:{mail.from_.address}",
+        customer=f"{CHANNEL}:{to.address}",
         text=_cut(text, MAX_VISIBLE),
-        name=mail.from_.name or mail.from_.address.partition("@")[0],
-        verified=trust.verified,
+        name=one_line(to.name or mail.from_.name, _MOST_NAME) or to.address.partition("@")[0],
+        verified=verified,
         files=files,
         full="\n\n".join(filter(None, (_cut(written.full, MAX_FULL), notes))),
-        subject=" ".join(mail.subject.split())[:300],
+        subject=one_line(mail.subject, _MOST_SUBJECT),
         trust=" ".join(sentences),
-        email=mailbox(mail.from_.address) if trust.verified else "",
-        route=_route(mail, addresses, thread, verified=trust.verified),
+        email=mailbox(mail.from_.address) if verified else "",
+        route=_route(mail, to, addresses, thread, verified=trust.verified),
         raw={"file": raw} if raw else {},
     )
 
@@ -135,27 +146,36 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}\n[...]"
 
 
-def _route(mail: Mail, addresses: Addresses, thread: Thread | None, *, verified: bool) -> dict[str, object]:
-    """What an answer needs: whom it goes to, what it answers, and who else is in the conversation.
+def answered(mail: Mail, addresses: Addresses, thread: Thread | None = None, *, verified: bool = False) -> Address:
+    """Return whom an answer to the mail goes to.
 
-    Somebody that nobody vouches for may be a forger: they bring nobody into a conversation that others began.
+    Somebody that nobody vouches for may be a forger: they turn no answer of a conversation that others began to another
+    address.
     """
     known = participants(thread) if thread else frozenset()
-    guarded = thread is not None and not verified
+    others = (one for one in mail.reply_to if one.address and not addresses.is_ours(one.address))
+    return next((one for one in others if verified or thread is None or one.address in known), mail.from_)
 
-    def may_read(one: Address) -> bool:
-        return bool(one.address) and not addresses.is_ours(one.address) and (one.address in known or not guarded)
 
-    to = next(filter(may_read, mail.reply_to), mail.from_)
-    copied = dict.fromkeys(one.address for one in (*mail.to, *mail.cc) if may_read(one))
-    others = [one for one in copied if one not in {to.address, mail.from_.address}]
+def _route(
+    mail: Mail, to: Address, addresses: Addresses, thread: Thread | None, *, verified: bool
+) -> dict[str, object]:
+    """What an answer needs: whom it goes to, what it answers, and who else is in the conversation.
+
+    Somebody that nobody vouches for brings nobody into a conversation, and gives one of others no subject.
+    """
+    known = participants(thread) if thread else frozenset()
+    copied = dict.fromkeys(one.address for one in (*mail.to, *mail.cc) if verified or one.address in known)
+    others = [one for one in copied if one and not addresses.is_ours(one)]
+    others = [one for one in others if one not in {to.address, mail.from_.address}]
+    subject = mail.subject if verified or thread is None else thread.subject
     everyone = {*known, mail.from_.address, to.address, *others}
     return {
         "to": [to.address, to.name or mail.from_.name],
         "cc": others[:MOST_PEOPLE],
         "in_reply_to": mail.message_id,
         "references": references(mail),
-        "subject": " ".join(mail.subject.split())[:300],
+        "subject": one_line(subject, _MOST_SUBJECT),
         "participants": sorted(everyone)[:_MOST_KNOWN],
     }
 

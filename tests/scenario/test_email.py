@@ -23,6 +23,7 @@ import pytest
 import pytest_asyncio
 
 from channels.email.mail import Mail
+from channels.email.mime.read import CUT
 from core import wording
 from core.messages import IgnoredBecause
 from core.store.files import MAX_FILE
@@ -32,6 +33,7 @@ from tests.contract.mail import FRONT, SUPPORT, vouched
 from tests.fakes.openai_server import FakeOpenAI, Step, call, say
 from tests.fakes.postfix import WHY_NOT, postfix
 from tests.fakes.smtp_server import Drop
+from tests.scenario.chatting import A_PERSON
 from tests.scenario.mailing import AGENT, BOB, EVE, KIM, RETURNS, WITHIN, Came, House, house, letter, plain
 from tests.support import SHARED, Operator, until
 from tests.unit.channels_email.test_imap import Dovecot, dovecot, free_ports, needs_dovecot
@@ -388,6 +390,70 @@ async def test_a_forger_turns_no_answer_of_a_conversation_to_another_address(hom
     assert "Gladly." in (await home.mail(someone("kate.home"))).text, "whom somebody vouches for may move"
 
 
+BAIT = "Your parcel waits at parcels.evil.example"
+
+
+async def test_no_automatic_mail_carries_a_forgers_words_to_whom_they_name(home: House, ada: Operator) -> None:
+    customer = someone("vera")
+    forged = letter(f"{BAIT} <{customer}>", f"{BAIT}. {RETURNS}", subject=BAIT)
+    first = await home.answer(forged, vouch=False)
+    assert first.mail.subject == "Re: Your message to Larkfield Cycles"
+    assert first.mail.references == (str(forged["Message-ID"]).strip("<>"),)
+    asks = letter(f"{BAIT} <{customer}>", A_PERSON, to=first.token, subject=BAIT, answers=first.mail)
+    second = await home.answer(asks, vouch=False)
+    assert second.token == first.token, "the conversation goes on"
+    assert wording.text(Line.HANDED_OFF_ASKED) in second.text
+    for came in (first, second):
+        assert "evil" not in came.mail.subject + str(came.message["To"]) + came.text + came.mail.html
+    case = await home.case_of(ada, BAIT)
+    await ada.act(case["id"], "claim")
+    await ada.act(case["id"], "reply", "Did you write this?")
+    personal = await home.mail(customer, 3)
+    assert personal.mail.subject == f"Re: {BAIT}", "a person decides for themselves"
+
+
+async def test_an_answer_to_somebody_else_than_its_vouched_for_writer_repeats_nothing_of_theirs(home: House) -> None:
+    customer, other = someone("wanda"), someone("xaver")
+    came = await home.answer(letter(f"Wanda <{customer}>", f"{BAIT}. {RETURNS}", subject=BAIT, Reply_To=other))
+    assert came.handed.recipients == [other]
+    assert "evil" not in came.mail.subject + came.text + came.mail.html
+    theirs = await home.answer(letter(f"Wanda <{customer}>", f"{BAIT}. {RETURNS}", subject=BAIT))
+    assert theirs.mail.subject == f"Re: {BAIT}"
+    assert BAIT in theirs.text, "whom somebody vouches for is quoted"
+
+
+async def test_nobody_is_written_to_because_a_forger_names_them_in_copy(home: House) -> None:
+    customer = someone("yoko")
+    came = await home.answer(letter(customer, RETURNS, Cc=f"{BOB}, {EVE}"), vouch=False)
+    assert came.handed.recipients == [customer]
+    asks = letter(f"Bob <{BOB}>", "How do gift cards work?", to=came.token, answers=came.mail)
+    assert (await home.answer(asks)).token != came.token, "nor do they take part"
+
+
+async def test_no_more_is_mailed_to_whom_forgers_name_in_reply_to_than_to_a_sender(
+    tmp_path: Path, sample_home: Path, embedder: Embedder
+) -> None:
+    victim = someone("zoe")
+    async with house(tmp_path / "home", sample_home, embedder, email_mails_per_hour=2) as careful:
+        for number in range(2):
+            await careful.answer(letter(f"{number}@elsewhere.example", RETURNS, Reply_To=victim), vouch=False)
+        third = await careful.write(letter("2@elsewhere.example", RETURNS, Reply_To=victim), vouch=False)
+        assert await careful.ignored(third) is IgnoredBecause.OVER_BUDGET
+        assert len(careful.mails(victim)) == 2
+
+
+async def test_a_forger_gives_a_conversation_of_others_no_subject(home: House, ada: Operator) -> None:
+    customer = someone("abby")
+    first = letter(f"Abby <{customer}>", A_PERSON, subject="My bell")
+    await home.answer(first)
+    case = await home.case_of(ada, "Abby")
+    await ada.act(case["id"], "claim")
+    forged = letter(f"Abby <{customer}>", "And now?", subject=BAIT, In_Reply_To=str(first["Message-ID"]))
+    assert await home.ignored(await home.write(forged, vouch=False)) is None
+    await ada.act(case["id"], "reply", "I am looking.")
+    assert (await home.mail(customer, 2)).mail.subject == "Re: My bell"
+
+
 # Colleagues
 
 
@@ -499,10 +565,26 @@ async def test_a_file_that_is_too_large_is_refused_by_name(home: House, ada: Ope
     lines = f"{'x' * 99}\n" * (MAX_FILE // 100 + 1)  # as text: in base64 it would be larger than mails may be
     sent.add_attachment(lines, filename="log.txt", cte="7bit")
     sent.add_attachment(b"The bell is loose.", maintype="text", subtype="plain", filename="notes.txt")
-    await home.answer(sent)
-    [said] = [one for one in (await home.case_of(ada, "Sara"))["messages"] if one["author"] == "customer"]
+    told = wording.text(Line.FILES_LEFT_OUT, most="20")
+    assert (await home.answer(sent)).text.count(told) == 1
+    case = await home.case_of(ada, "Sara")
+    [said] = [one for one in case["messages"] if one["author"] == "customer"]
     assert [file["name"] for file in said["files"]] == ["notes.txt"]
     assert said["full"].endswith("[“log.txt” was not kept: a file has at most 20 MB]")
+    await ada.act(str(case["id"]), "claim")
+    await ada.act(str(case["id"]), "reply", text="I have looked at it.")
+    assert told not in (await home.mail(customer, 2)).text
+
+
+async def test_that_a_mail_has_more_parts_than_are_read_is_shown_at_the_desk_alone(home: House, ada: Operator) -> None:
+    customer = someone("tara")
+    sent = letter(f"Tara <{customer}>", A_PERSON)
+    for _ in range(600):
+        sent.add_attachment(b"", maintype="text", subtype="plain", filename="")
+    told = await home.answer(sent)
+    [said] = [one for one in (await home.case_of(ada, "Tara"))["messages"] if one["author"] == "customer"]
+    assert said["full"].endswith(f"[{CUT.removesuffix('.')}]")
+    assert wording.text(Line.FILES_LEFT_OUT, most="20") not in told.text
 
 
 # With a language model
@@ -556,6 +638,17 @@ async def test_a_forged_sender_gets_nothing_that_is_known_of_whom_they_claim_to_
     model.then(search(), answers())
     await clever.answer(letter(f"Kim <{KIM}>", "May I send my bell back?"))
     assert "Kim hates bikes." not in shown(model), "and nothing that a forger says is kept about her"
+
+
+async def test_people_who_write_by_one_form_know_nothing_of_each_other(clever: House, model: FakeOpenAI) -> None:
+    model.then(call("remember", {"fact": FACT}), search(), answers())
+    form = "Form <form@larkfield.example>"
+    await clever.answer(letter(form, "I ride a cargo bike. May I send it back?", Reply_To=someone("clara")))
+    shown(model)
+    model.then(search(), answers())
+    came = await clever.answer(letter(form, "Which bike do I ride?", Reply_To=someone("dirk")))
+    assert came.handed.recipients == [someone("dirk")]
+    assert FACT not in shown(model)
 
 
 async def test_what_stands_in_a_file_reaches_a_model(clever: House, model: FakeOpenAI) -> None:

@@ -26,7 +26,7 @@ MOST_FILES = 200
 """Files that are kept of one mail."""
 _MOST_PACKAGES = 10  # winmail.dat within each other
 
-CUT = "This mail has more parts, files or text than are read; the rest is only in the raw mail."
+CUT = "This mail has more parts, files or text than are read; the rest was not kept, except in the raw mail."
 BROKEN = "This mail is built in a way that can't be read here; it is only in the raw mail."
 
 ENCRYPTED_SMIME = "This mail is encrypted (S/MIME) and can't be read here."

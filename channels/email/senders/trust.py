@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 MAILBOX = "mailbox"
 _DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)+")
+_QUOTED_LOCAL = re.compile(r'"\s*@')
 _MOST_RESULTS = 8_192
 _LATE = "Whether anybody vouches for this sender could not be found out in time."
 
@@ -214,9 +215,12 @@ class _Case:
 
 
 def sender_domain(lines: list[str]) -> str:
-    """Return the domain of the one address in From, in ASCII; '' if there isn't exactly one line with one address."""
+    """Return the domain of the one address in From, in ASCII; '' if there isn't exactly one line with one address.
+
+    One with quotes before its @ may be another to each reader, so it is none here.
+    """
     people = head.addresses(lines)
-    if len(lines) != 1 or len(people) != 1:
+    if len(lines) != 1 or len(people) != 1 or _QUOTED_LOCAL.search(lines[0]):
         return ""
     domain = people[0].address.rpartition("@")[2].rstrip(".").lower()
     if not domain.isascii():

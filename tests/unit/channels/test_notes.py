@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from channels.notes import ask_for_rest, has_left_out, left_out, noted, notes_of, too_large
+from channels.notes import ask_for_rest, left_out, noted, notes_of, too_large
 from core import wording
 from core.ids import ThreadId, ThreadKey
 from core.messages import Message
@@ -76,11 +76,6 @@ def test_notes_stand_below_what_was_written_and_are_no_words_of_the_customer(
 )
 def test_what_was_noted_is_found_again(text: str, full: str, found: str) -> None:
     assert notes_of(message(full, text)) == found
-
-
-@pytest.mark.parametrize(("notes", "is_so"), [(MANY, True), (f"{LARGE} {MANY}", True), (LARGE, False), (APART, False)])
-def test_only_files_above_the_limit_are_asked_for_again(notes: str, is_so: bool) -> None:
-    assert has_left_out(message(f"Look:\n\n{notes}", "Look:")) is is_so
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from channels.email import gate
+from channels.email.addresses import Addresses
 from channels.email.mail import Envelope
+from channels.email.mailroom import read
 from channels.email.mime import read as mime
 from core.messages import IgnoredBecause
 
@@ -288,3 +290,12 @@ def test_the_header_cases_are_all_judged_right_and_the_traps_are_answered() -> N
         seen = mime.take_apart(row["raw"].encode())
         reason = gate.silent(seen, Envelope(seen.from_.address), OWN)
         assert (reason is not None) == row["must_not_auto_reply"], row["id"]
+
+
+@pytest.mark.parametrize("blocked", ["eve@evil.example", "@evil.example"])
+@pytest.mark.parametrize("head", [b"From: eve@evil.example", b"From: kim@x.example\r\nReply-To: eve@evil.example"])
+def test_whoever_is_blocked_is_not_answered_by_way_of_reply_to_either(head: bytes, blocked: str) -> None:
+    raw = head + b"\r\nSubject: Hi\r\n\r\nHello\r\n"
+    ours = Addresses("support@example.com", b"secret")
+    assert read(raw, Envelope(), ours, {blocked}).ignored is IgnoredBecause.BLOCKED
+    assert read(raw, Envelope(), ours, {"@other.example"}).ignored is None

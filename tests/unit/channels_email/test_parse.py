@@ -74,6 +74,21 @@ def test_an_answer_goes_where_reply_to_says_but_never_to_ourselves() -> None:
     assert message(replace(MAIL, reply_to=(US,))).route["to"] == ["kim@example.org", "Kim Doe"]
 
 
+def test_who_is_answered_elsewhere_than_in_from_is_the_customer_and_nobody_vouches_for_them() -> None:
+    form = replace(MAIL, from_=Address("form@example.org", "Our form"), reply_to=(LEE,))
+    said = message(form)
+    assert (said.customer, said.name, said.verified) == ("email:lee@example.org", "Our form", False)
+    assert "Answers go to lee@example.org" in said.trust
+    assert message(replace(MAIL, reply_to=(KIM,))).verified
+
+
+def test_nothing_that_turns_the_writing_around_stands_in_a_name_a_subject_or_the_verdict() -> None:
+    eve = Address("eve\u202e@evil.example", "Kim\u202e (elpmaxe.gro)\n")
+    said = message(replace(MAIL, from_=replace(eve, address="eve@evil.example"), subject="My\u202e bike\u2028now"))
+    assert (said.name, said.subject, said.route["subject"]) == ("Kim (elpmaxe.gro)", "My bike now", "My bike now")
+    assert "\u202e" not in message(replace(MAIL, reply_to=(eve,))).trust
+
+
 def test_references_keep_the_first_and_the_newest() -> None:
     mail = replace(MAIL, references=tuple(f"{n}@example.org" for n in range(100, 160)))
     chain = parse.references(mail)

@@ -444,6 +444,11 @@ async def test_the_sender_is_read_as_the_desk_shows_it() -> None:
     assert sender_domain(["Ada <ada@bücher.example>"]) == "xn--bcher-kva.example"
 
 
+@pytest.mark.parametrize("line", ['"the ada"@shop.example', 'Ada <"the ada"@shop.example>'])
+def test_an_address_whose_first_half_stands_in_quotes_is_nobody_that_is_vouched_for(line: str) -> None:
+    assert sender_domain([line]) == "", "read in another way, it would be another's"
+
+
 async def test_ten_thousand_signatures_cost_no_more_than_ten() -> None:
     asked: list[str] = []
 
