@@ -69,7 +69,7 @@ class Interview:
     """Puts questions to an assistant, and keeps what that took."""
 
     def __init__(self, assistant: Assistant, sources: Mapping[str, str], pause: float) -> None:
-        """`sources`: the documents, by where they come from; a model that fails is asked again after twice `pause` s."""
+        """`sources`: the documents, by where they come from; of a model that fails, `pause` s is the breaker's."""
         self._assistant = assistant
         self._sources = sources
         self._pause = pause
