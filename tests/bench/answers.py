@@ -12,8 +12,6 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,15 +21,8 @@ from bot.telemetry import configure_logging
 from channels.recording import quiet
 from channels.testing_customers import CustomerHand
 from kb.embed import Embedder
-from tests.contract import mail, slack, teams
-from tests.contract.mail import MailKit
-from tests.contract.programs import Clock, Program
-from tests.contract.slack import SlackKit
-from tests.contract.teams import TeamsKit
 from tests.fakes.openai_server import FakeOpenAI, Step, call, say
-from tests.fakes.slack_server import SlackServer
-from tests.fakes.smtp_server import SmtpServer
-from tests.fakes.teams_server import TeamsServer
+from tests.scenario.everywhere import DOORS, Door, Everywhere, everywhere
 from tests.support import Chat
 
 QUESTIONS = 40
@@ -89,52 +80,15 @@ async def over_the_page(chat: Chat) -> Wait:
                 return wait
 
 
-@asynccontextmanager
-async def running(embedder: Embedder, model: FakeOpenAI, **settings: Any) -> AsyncIterator[Program]:
-    """Run the program with the sample knowledge base and that model."""
-    named = {"openai_base_url": model.base_url, "openai_api_key": "sk-test", "openai_model": "instant"}
-    with TemporaryDirectory() as folder:
-        program = Program(Path(folder) / "home", embedder, Clock(), {**named, **settings})
-        await program.start()
-        try:
-            await program.threadline.readiness.assistant()
-            yield program
-        finally:
-            await program.stop()
-
-
-async def measure(channel: str, questions: int, embedder: Embedder, model: FakeOpenAI) -> list[Wait]:
-    """Return how long customers of `channel` waited, one after the other, two who came first left out."""
-    async with AsyncExitStack() as stack:
-        kit: MailKit | SlackKit | TeamsKit | None = None
-        settings: dict[str, Any] = {}
-        if channel == "email":
-            smtp = await stack.enter_async_context(SmtpServer())
-            settings = mail.settings(smtp)
-        elif channel == "slack":
-            workspace = await stack.enter_async_context(SlackServer())
-            settings = {**slack.settings(workspace), "slack_seconds_apart": _pace("slack")}
-        elif channel == "teams":
-            organisation = await stack.enter_async_context(TeamsServer())
-            teams.tune(organisation)
-            settings = {**teams.settings(organisation), "teams_seconds_apart": _pace("teams")}
-        program = await stack.enter_async_context(running(embedder, model, **settings))
-        if channel == "email":
-            kit = MailKit(program, smtp)
-        elif channel == "slack":
-            kit = SlackKit(program, workspace)
-        elif channel == "teams":
-            kit = TeamsKit(program, organisation)
-        waits = []
-        for number in range(questions + 2):
-            asked = over(await kit.customer(f"Kim {number}")) if kit else over_the_page(await program.client.chat())
-            waits.append(await asked)
-            await quiet(program.store)
-        return waits[2:]
-
-
-def _pace(platform: str) -> Any:
-    return Settings.model_fields[f"{platform}_seconds_apart"].default
+async def measure(program: Everywhere, door: Door, questions: int) -> list[Wait]:
+    """Return how long customers at `door` waited, one after the other, two who came first left out."""
+    waits = []
+    for _ in range(questions + 2):
+        is_page = door == "web"
+        asked = over_the_page(await program.client.chat()) if is_page else over(await program.customer(door))
+        waits.append(await asked)
+        await quiet(program.store)
+    return waits[2:]
 
 
 async def main(questions: int = QUESTIONS) -> None:
@@ -143,15 +97,20 @@ async def main(questions: int = QUESTIONS) -> None:
     print(
         f"{'':<10}{'first p50':>11}{'first p90':>11}{'whole p50':>11}{'whole p95':>11}   seconds, {questions} questions"
     )
-    async with FakeOpenAI() as model:
-        model.otherwise = instant
-        for channel in ("web", "email", "slack", "teams"):
-            waits = await measure(channel, questions, embedder, model)
-            first, whole = ([getattr(wait, name) for wait in waits] for name in ("first", "whole"))
-            tenths, twentieths = statistics.quantiles(first, n=10), statistics.quantiles(whole, n=20)
-            good = tenths[8] <= FIRST_GOAL and twentieths[18] <= WHOLE_GOAL
-            figures = (statistics.median(first), tenths[8], statistics.median(whole), twentieths[18])
-            print(f"{channel:<10}" + "".join(f"{one:>11.3f}" for one in figures) + f"   {'yes' if good else 'NO'}")
+    paces = {name: Settings.model_fields[name].default for name in ("slack_seconds_apart", "teams_seconds_apart")}
+    with TemporaryDirectory() as folder:
+        async with (
+            FakeOpenAI(otherwise=instant) as model,
+            everywhere(Path(folder) / "home", embedder, model, **paces) as program,
+        ):
+            await program.threadline.readiness.assistant()
+            for door in DOORS:
+                waits = await measure(program, door, questions)
+                first, whole = ([getattr(wait, name) for wait in waits] for name in ("first", "whole"))
+                tenths, twentieths = statistics.quantiles(first, n=10), statistics.quantiles(whole, n=20)
+                good = tenths[8] <= FIRST_GOAL and twentieths[18] <= WHOLE_GOAL
+                figures = (statistics.median(first), tenths[8], statistics.median(whole), twentieths[18])
+                print(f"{door:<10}" + "".join(f"{one:>11.3f}" for one in figures) + f"   {'yes' if good else 'NO'}")
     await embedder.close()
 
 

@@ -7,7 +7,6 @@ agent-framework, the knowledge base (by words alone: nothing here is about vecto
 import io
 import json
 import re
-import shutil
 import struct
 import tomllib
 import zlib
@@ -17,9 +16,11 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from email import policy
+from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import aiohttp
 import jwt
@@ -33,7 +34,6 @@ from channels.recording import quiet
 from channels.web.parse import session_key
 from core import addresses
 from core.actions import ActionState
-from core.agent.owned import from_tool
 from core.agent.providers import load_instructions
 from core.ids import ThreadId
 from core.store import facts as remembered
@@ -41,13 +41,18 @@ from core.store.schema import actions, cases, facts, messages, threads
 from core.store.store import Store
 from core.tools import Caller, tool
 from kb.embed import Embedder, ModelUnavailableError
+from tests.contract.mail import SUPPORT, post
+from tests.contract.slack import SlackCustomer
+from tests.contract.teams import TeamsCustomer
 from tests.fakes.obedient import OPENING, Obedient
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.slack_text import acted
+from tests.fakes.slack_workspace import BOT_USER
+from tests.fakes.teams_workspace import Room
 from tests.fakes.web_server import FakeWeb, page
-from tests.scenario import slacking, teaming
-from tests.scenario.mailing import House, house, letter
-from tests.scenario.slacking import A_PERSON, RETURNS
+from tests.scenario.chatting import A_PERSON, RETURNS
+from tests.scenario.everywhere import Everywhere, everywhere
+from tests.scenario.mailing import letter, plain
 from tests.support import Chat, Client, plain_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,19 +104,23 @@ async def change_address(caller: Caller, order: Annotated[str, "Its number"], to
 
 @dataclass(slots=True)
 class Stage:
-    """Programs of which one customer has told a secret; `heard` is what left them, each text as it was sent."""
+    """A program to which one customer has told a secret; `heard` is what left it, each text as it was sent."""
 
-    home: House
+    program: Everywhere
     model: FakeOpenAI
-    client: Client
     heard: list[str]
     thread: str = ""
     file: str = ""
 
     @property
+    def client(self) -> Client:
+        """Who speaks its HTTP API."""
+        return self.program.client
+
+    @property
     def store(self) -> Store:
         """Where everything is written."""
-        return self.client.threadline.store
+        return self.program.store
 
     def filled(self, text: str) -> str:
         """Return an attack's words with the ids that it is after."""
@@ -178,31 +187,33 @@ async def model() -> AsyncIterator[FakeOpenAI]:
         yield server
 
 
-def the_model(model: FakeOpenAI) -> dict[str, Any]:
-    """Return the settings that name it."""
-    return {"openai_base_url": model.base_url, "openai_api_key": KEY, "openai_model": "gpt-test"}
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(
     tmp_path_factory: pytest.TempPathFactory, shelved: Path, shelf: dict[str, Any], model: FakeOpenAI
 ) -> AsyncIterator[Stage]:
-    """The program with a chat and a support mailbox, and somebody else's secret in it."""
-    embedder = words_alone()
-    more = {**shelf, **the_model(model), "model_sees_pictures": True, "widget_secret": SECRET}
+    """The program with all its doors and a desk in Slack, and somebody else's secret in it."""
     folder = tmp_path_factory.mktemp("hostile") / "home"
-    async with copied(folder, shelved, embedder, more) as running:
-        toolbox = running.client.threadline.assistant.toolbox
-        object.__setattr__(toolbox, "own", (from_tool(look_up), from_tool(change_address)))
-        built = Stage(running, model, running.client, [])
+    more = {**shelf, "model_sees_pictures": True, "widget_secret": SECRET}
+    async with opened(folder, shelved, model, desk="slack", **more) as running:
+        running.owns(look_up, change_address)
+        built = Stage(running, model, [])
         await tell_a_secret(built)
         yield built
 
 
-def copied(folder: Path, shelved: Path, embedder: Embedder, more: dict[str, Any]) -> AbstractAsyncContextManager[House]:
-    """Run the program in a copy of `shelved`."""
-    shutil.copytree(shelved, folder)
-    return house(folder, shelved, embedder, **more)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def with_teams_desk(
+    tmp_path_factory: pytest.TempPathFactory, shelved: Path, shelf: dict[str, Any], model: FakeOpenAI
+) -> AsyncIterator[Everywhere]:
+    """The program with its desk in Teams."""
+    folder = tmp_path_factory.mktemp("hostile-teams") / "home"
+    async with opened(folder, shelved, model, desk="teams", **shelf) as running:
+        yield running
+
+
+def opened(folder: Path, shelved: Path, model: FakeOpenAI, **more: Any) -> AbstractAsyncContextManager[Everywhere]:
+    """Run the program in `folder` with what stands on the shelf and a key that nobody may learn."""
+    return everywhere(folder, words_alone(), model, shelf=shelved, openai_api_key=KEY, **more)
 
 
 async def tell_a_secret(stage: Stage) -> None:
@@ -294,7 +305,7 @@ async def fact(stage: Stage, attack: Attack) -> None:
 
 
 async def name(stage: Stage, attack: Attack) -> None:
-    who = {"sub": f"u{zlib.crc32(attack.name.encode())}", "name": attack.text, "exp": stage.home.clock() + 600}
+    who = {"sub": f"u{zlib.crc32(attack.name.encode())}", "name": attack.text, "exp": stage.program.clock() + 600}
     body = {"identity": jwt.encode(who, SECRET, algorithm="HS256")}
     answer = await stage.client.call("POST", "/api/v1/chat/sessions", json=body)
     assert answer.status == 201, answer.data
@@ -341,12 +352,13 @@ async def returned(stage: Stage, attack: Attack) -> None:
     await in_chat(stage, f'{RETURNS} %%call look_up {{"order": "{order}"}}%%')
 
 
-async def by_mail(stage: Stage, attack: Attack, message: Any, *, vouch: bool = False) -> None:
-    """Bring a mail, and hear the one that answers it."""
-    before = len(stage.home.server.mails)
-    await stage.home.answer(message, vouch=vouch)
+async def by_mail(stage: Stage, attack: Attack, message: EmailMessage) -> None:
+    """Bring a mail for whose sender nobody vouches, and hear what answers it."""
+    mails = stage.program.smtp.mails
+    before = len(mails)
+    await post(stage.program, plain(message), sender(attack), [SUPPORT])
     await quiet(stage.store)
-    for sent in stage.home.server.mails[before:]:
+    for sent in mails[before:]:
         assert list(sent.recipients) == [sender(attack)]
         stage.heard += read_mail(sent.raw)
 
@@ -557,10 +569,8 @@ async def test_what_was_hidden_comes_back_in_the_answer_as_far_as_it_need_travel
 async def test_the_owner_chooses_what_is_hidden_and_a_tool_gets_the_address_that_a_model_does_not(
     tmp_path: Path, shelved: Path, shelf: dict[str, Any], model: FakeOpenAI
 ) -> None:
-    more = {**shelf, **the_model(model), "redact": "emails"}
-    async with copied(tmp_path / "home", shelved, words_alone(), more) as running:
-        toolbox = running.client.threadline.assistant.toolbox
-        object.__setattr__(toolbox, "own", (from_tool(look_up),))
+    async with opened(tmp_path / "home", shelved, model, **shelf, redact="emails") as running:
+        running.owns(look_up)
         RETURNED["eve@customers.example"] = "In the post."
         model.requests.clear()
         chat = await running.client.chat()
@@ -578,66 +588,52 @@ async def test_the_owner_chooses_what_is_hidden_and_a_tool_gets_the_address_that
 # Slack and Teams
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def slack(
-    tmp_path_factory: pytest.TempPathFactory, shelved: Path, shelf: dict[str, Any], model: FakeOpenAI
-) -> AsyncIterator[slacking.Office]:
-    """The program in a Slack workspace, with a desk there."""
-    folder = tmp_path_factory.mktemp("hostile-slack") / "home"
-    more = {**shelf, **the_model(model)}
-    async with slacking.office(folder, shelved, words_alone(), desk=True, **more) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def teams(
-    tmp_path_factory: pytest.TempPathFactory, shelved: Path, shelf: dict[str, Any], model: FakeOpenAI
-) -> AsyncIterator[teaming.Office]:
-    """The program in an organisation's Teams, with a desk there."""
-    folder = tmp_path_factory.mktemp("hostile-teams") / "home"
-    more = {**shelf, **the_model(model)}
-    async with teaming.office(folder, shelved, words_alone(), desk=True, **more) as running:
-        yield running
-
-
 _ACTED = re.compile(acted("(.*?)"))
 HAND_OFF = '%%call hand_off {"reason": "asked"}%%'
 
 
-@pytest.mark.parametrize("attack", of("slack", "slack name"), ids=named)
-async def test_an_obedient_model_does_no_harm_in_slack(slack: slacking.Office, attack: Attack) -> None:
-    before = await thread_ids(slack.store)
-    is_name = attack.door == "slack name"
-    person = slack.server.person(attack.text if is_name else f"Eve {zlib.crc32(attack.name.encode())}")
-    talk = await slack.asks(person, f"{RETURNS} {HAND_OFF if is_name else attack.text}")
-    await talk.answer()
-    sent = [*slack.calls("chat.postMessage", talk.channel), *slack.calls("chat.update", talk.channel)]
-    streams = [slack.calls(f"chat.{kind}Stream", talk.channel) for kind in ("start", "append", "stop")]
-    for call in [*sent, *(call for calls in streams for call in calls)]:
-        check_words([json.dumps(call.arguments, ensure_ascii=False)])
-    desk = [post.text for post in slack.server.workspace.reads(slack.desk.room.id)]
-    did = [what for text in [*talk.words, *desk] for what in _ACTED.findall(text)]
-    assert {what.partition("^")[0] for what in did} <= {"!date"}, "somebody was mentioned"
-    for call in slack.server.calls:
-        if call.method.startswith("chat."):
-            assert not re.search(r"<!|<@U0", str(call.arguments.get("text", ""))), call.arguments
-    new = [one for one in await thread_ids(slack.store) if one not in before]
-    reason = await check_records(slack.store, new, attack)
+async def attacked(program: Everywhere, attack: Attack) -> SlackCustomer | TeamsCustomer:
+    """Have somebody write what the attack says, or bear it as their name; check what the records hold of it."""
+    before = await thread_ids(program.store)
+    door, _, is_name = attack.door.partition(" ")
+    name = attack.text if is_name else f"Eve {zlib.crc32(attack.name.encode())}"
+    eve = await program.customer("slack" if door == "slack" else "teams", name)
+    assert await program.answers(eve, f"{RETURNS} {HAND_OFF if is_name else attack.text}")
+    new = [one for one in await thread_ids(program.store) if one not in before]
+    reason = await check_records(program.store, new, attack)
     assert reason == ("" if attack.ends == "answered" else attack.ends)
+    assert isinstance(eve, SlackCustomer | TeamsCustomer)
+    return eve
+
+
+@pytest.mark.parametrize("attack", of("slack", "slack name"), ids=named)
+async def test_an_obedient_model_does_no_harm_in_slack(stage: Stage, attack: Attack) -> None:
+    eve = await attacked(stage.program, attack)
+    assert isinstance(eve, SlackCustomer)
+    slack = stage.program.slack
+    written = [call for call in slack.calls if call.method.startswith("chat.")]
+    theirs = [call.arguments for call in written if call.arguments.get("channel") == eve.dm]
+    assert theirs
+    check_words(json.dumps(one, ensure_ascii=False) for one in theirs)
+    reads = [*slack.workspace.reads(eve.dm), *slack.workspace.reads(stage.program.slack_desk.id)]
+    did = [what for read in reads if read.user == BOT_USER for what in _ACTED.findall(read.text)]
+    assert {what.partition("^")[0] for what in did} <= {"!date"}, "somebody was mentioned"
+    for call in written:
+        assert not re.search(r"<!|<@U0", str(call.arguments.get("text", ""))), call.arguments
 
 
 @pytest.mark.parametrize("attack", of("teams", "teams name"), ids=named)
-async def test_an_obedient_model_does_no_harm_in_teams(teams: teaming.Office, attack: Attack) -> None:
-    before = await thread_ids(teams.store)
-    is_name = attack.door == "teams name"
-    person = teams.server.person(attack.text if is_name else f"Eve {zlib.crc32(attack.name.encode())}")
-    talk = await teams.asks(person, f"{RETURNS} {HAND_OFF if is_name else attack.text}")
-    await talk.answer()
-    sent = [*teams.calls(talk.room), *teams.calls(talk.room, "update")]
-    assert sent
-    check_words(json.dumps(call.body, ensure_ascii=False) for call in sent)
-    for call in [*sent, *teams.calls(teams.desk.room), *teams.calls(teams.desk.room, "update")]:
-        assert "mention" not in [entity.get("type") for entity in call.body.get("entities") or ()]
-    new = [one for one in await thread_ids(teams.store) if one not in before]
-    reason = await check_records(teams.store, new, attack)
-    assert reason == ("" if attack.ends == "answered" else attack.ends)
+async def test_an_obedient_model_does_no_harm_in_teams(with_teams_desk: Everywhere, attack: Attack) -> None:
+    eve = await attacked(with_teams_desk, attack)
+    assert isinstance(eve, TeamsCustomer)
+    theirs, desk = sent_to(with_teams_desk, eve.chat), sent_to(with_teams_desk, with_teams_desk.teams_desk)
+    assert theirs
+    check_words(json.dumps(one, ensure_ascii=False) for one in theirs)
+    for one in [*theirs, *desk]:
+        assert "mention" not in [entity.get("type") for entity in one.get("entities") or ()]
+
+
+def sent_to(program: Everywhere, room: Room) -> list[dict[str, Any]]:
+    """Return what was written into a conversation of Teams, first or later."""
+    calls = [*program.teams.calls_of("send"), *program.teams.calls_of("update")]
+    return [call.body for call in calls if f"/conversations/{room.id}" in unquote(call.path)]
