@@ -95,7 +95,7 @@ def promises_person(text: str) -> bool:
     """Whether a text of the bot announces a person ('I am connecting you ...'); an offer or a question doesn't."""
     for sentence in _SENTENCE.findall(edges(text)):
         if not sentence.rstrip().endswith(("?", "？", "؟")):
-            said = joined(words(sentence))
+            said = joined(words(sentence.rstrip(" ।")))  # Hindi's full stop is a word's letter to `words`
             if any(promise.found_in(said) for promise in _promises()):
                 return True
     return False
@@ -140,12 +140,19 @@ class _Promise:
     anywhere: re.Pattern[str]
     offer: re.Pattern[str]
     offer_after: re.Pattern[str]
+    refused: re.Pattern[str]
+    joins: re.Pattern[str]
 
     def found_in(self, sentence: str) -> bool:
         """Whether `sentence`, its words joined by spaces, promises a person."""
-        return any(
-            not self.offer.search(sentence[: match.end()]) and not self.offer_after.search(sentence[match.start() :])
-            for match in self.anywhere.finditer(sentence)
+        return any(self._meant(sentence, match) for match in self.anywhere.finditer(sentence))
+
+    def _meant(self, sentence: str, match: re.Match[str]) -> bool:
+        said, word_before = sentence[: match.end()], sentence.rfind(" ", 0, max(0, match.start() - 1)) + 1
+        return not (
+            self.offer.search(self.joins.split(said)[-1])
+            or self.offer_after.search(sentence, match.start())
+            or self.refused.search(said, word_before)
         )
 
 
@@ -228,6 +235,8 @@ def _promises() -> tuple[_Promise, ...]:
             anywhere=starting(lists["anywhere"], lists),
             offer=starting(lists["offer"], lists),
             offer_after=starting(lists.get("offer_after", []), lists),
+            refused=starting(lists.get("not", []), lists),
+            joins=starting(lists["joins"], lists),
         )
         for lists in _table()["promise"].values()
     )

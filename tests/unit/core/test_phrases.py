@@ -1,7 +1,9 @@
 """What the agent understands without a model: core/phrases.py and its table."""
 
 import json
+import re
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from core.phrases import (
 )
 
 DATA = Path(__file__).parents[4] / "shared" / "data"  # the benchmark beside the checkout
+SENTENCES = tomllib.loads(Path(__file__).with_name("promises.toml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -398,6 +401,49 @@ def test_a_text_that_announces_a_person_is_a_promise(text: str) -> None:
 )
 def test_an_offer_or_a_fact_is_no_promise(text: str) -> None:
     assert not promises_person(text)
+
+
+@pytest.mark.parametrize("text", SENTENCES["looked_at"]["promises"])
+def test_whoever_says_that_people_were_called_has_promised_them(text: str) -> None:
+    assert promises_person(text)
+
+
+@pytest.mark.parametrize("text", SENTENCES["looked_at"]["harmless"])
+def test_words_about_people_who_were_not_called_promise_nobody(text: str) -> None:
+    assert not promises_person(text)
+
+
+def test_nine_of_ten_promises_are_understood_that_the_table_was_not_written_for() -> None:
+    promises, harmless = SENTENCES["only_measured"]["promises"], SENTENCES["only_measured"]["harmless"]
+    assert sum(map(promises_person, promises)) / len(promises) >= 0.9
+    assert sum(map(promises_person, harmless)) / len(harmless) <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("text", "promised"),
+    [
+        ("I have not called a colleague.", False),
+        ("I do not know, but I have called a colleague.", True),
+        ("If you like, I will call a colleague.", False),
+        ("If you like tea, so do I, but I have called a colleague.", True),
+        ("A colleague will write to you before delivery.", False),
+        ("A colleague will write to you before lunch.", True),
+    ],
+)
+def test_a_no_or_a_condition_counts_for_what_it_stands_with(text: str, promised: bool) -> None:
+    assert promises_person(text) is promised
+
+
+def test_at_most_one_of_ten_thousand_paragraphs_of_real_help_pages_is_taken_for_a_promise() -> None:
+    if not DATA.is_dir():
+        pytest.skip("needs ../shared/data, the benchmark that is not part of the repository")
+    paragraphs = [
+        paragraph
+        for page in sorted(DATA.glob("bench_*/kb/*.md"))
+        for paragraph in re.split(r"\n\s*\n", page.read_text(encoding="utf-8"))
+    ]
+    mistaken = [paragraph for paragraph in paragraphs if promises_person(paragraph)]
+    assert len(mistaken) / len(paragraphs) <= 0.0001, mistaken
 
 
 @pytest.mark.parametrize(
