@@ -7,6 +7,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from bot.articles import Articles
+from bot.missing import LOOK_SECONDS, Missing
 from bot.readiness import Readiness
 from bot.settings import Settings
 from bot.sweeps import Sweeps
@@ -14,6 +15,7 @@ from core.actions import CONFIRM_SECONDS
 from core.store.files import Files
 from core.store.inbox import Clock
 from core.store.store import Store
+from kb import rank
 
 _DAY = 86_400.0
 _LOOK_SECONDS = 15
@@ -53,6 +55,8 @@ def schedule(
 
     scheduler.add_job(forget, "interval", hours=1)
     scheduler.add_job(sweeps.look, "interval", seconds=_LOOK_SECONDS)
+    missing = Missing(store, readiness, rank.floors()[settings.answer_caution], clock)
+    scheduler.add_job(missing.look, "interval", seconds=LOOK_SECONDS)
     scheduler.add_job(articles.write, "interval", minutes=1, next_run_time=datetime.now(UTC))
     for post, when in ((sweeps.digest, settings.digest_at), (sweeps.report, settings.report_at)):
         if when:

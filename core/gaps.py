@@ -1,7 +1,8 @@
 """Knowledge gaps: what customers asked that the knowledge base did not carry.
 
 `decide` keeps one for every run that found nothing, `core.store.gaps` counts like questions together, and the web
-desk and `threadline gaps` show them, so that an owner sees which article is missing. Plain values.
+desk and `threadline gaps` show them, so that an owner sees which article is missing. `bot.missing` asks them again when
+the knowledge base has changed, and drops what it carries now. Plain values.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from core.events import HandoffReason, Outcome, RunResult
+from core.grounding import Grounding
 from core.ids import CaseId, ThreadId
 
 GAP_DAYS = 90
@@ -42,6 +44,26 @@ class Gap:
     customers: int
     nearest: str
     asked: tuple[Asked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A question as it was asked last, at `at`, and what the knowledge base had for it then."""
+
+    likeness: str
+    question: str
+    at: float
+    found: Grounding
+
+    def is_answered_by(self, found: Grounding, floor: float) -> bool:
+        """Return whether the knowledge base carries it now that it gives `found`; `floor` is the confidence it takes.
+
+        What was found just as surely before, and did not answer, does so only if something else comes first now.
+        """
+        if not found.passages or found.confidence < floor:
+            return False
+        before = {passage.id for passage in self.found.passages}
+        return self.found.confidence < floor or found.passages[0].id not in before
 
 
 def is_gap(result: RunResult) -> bool:

@@ -1,15 +1,18 @@
 """What customers asked that the knowledge base did not carry: kept with its thread, and gone with it."""
 
 from collections import defaultdict
+from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Row, Select, Subquery, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.events import Outcome, RunResult
-from core.gaps import Asked, Gap, likeness
+from core.gaps import Asked, Gap, Missed, likeness
+from core.grounding import Grounding
 from core.ids import CaseId, ThreadId, new_id
+from core.store.codec import load_result
 from core.store.engine import Database
-from core.store.schema import cases, gaps, threads
+from core.store.schema import cases, gaps, runs, threads
 from core.thread import Thread
 
 MOST_LISTED = 200
@@ -43,21 +46,7 @@ class Gaps:
     async def since(self, moment: float) -> list[Gap]:
         """Return what was asked since `moment`, seconds since the epoch: most often first, then newest, and no more
         than `MOST_LISTED`."""
-        newest = func.max(gaps.c.at)
-        counted = (
-            select(
-                gaps.c.likeness,
-                func.count().label("times"),
-                func.count(threads.c.customer.distinct()).label("customers"),
-            )
-            .join(threads, threads.c.id == gaps.c.thread_id)
-            .where(gaps.c.at >= moment)
-            .group_by(gaps.c.likeness)
-            .order_by(func.count().desc(), newest.desc(), gaps.c.likeness)
-            .limit(MOST_LISTED)
-        )
-        place = func.row_number().over(partition_by=gaps.c.likeness, order_by=(gaps.c.at.desc(), gaps.c.id))
-        ranked = select(gaps, place.label("place")).where(gaps.c.at >= moment).subquery()
+        ranked = _ranked(moment)
         named = (
             select(ranked, threads.c.channel, cases.c.number)
             .join(threads, threads.c.id == ranked.c.thread_id)
@@ -66,7 +55,7 @@ class Gaps:
             .order_by(ranked.c.place)
         )
         async with self._database.reading(much=True) as connection:
-            groups = (await connection.execute(counted)).all()
+            groups = (await connection.execute(_counted(moment))).all()
             wanted = [group.likeness for group in groups]
             rows = (await connection.execute(named.where(ranked.c.likeness.in_(wanted)))).all()
         of = defaultdict(list)
@@ -92,3 +81,43 @@ class Gaps:
             )
             for group in groups
         ]
+
+    async def missed(self, moment: float) -> list[Missed]:
+        """Return the questions that `since` lists, as they were asked last, with what was found for them."""
+        newest = _ranked(moment)
+        run = (runs.c.lane == newest.c.thread_id) & (runs.c.finished_at == newest.c.at)  # they share a commit
+        asked = select(newest, runs.c.result).outerjoin(runs, run).where(newest.c.place == 1)
+        wanted = select(_counted(moment).subquery().c.likeness)
+        async with self._database.reading(much=True) as connection:
+            rows = (await connection.execute(asked.where(newest.c.likeness.in_(wanted)))).all()
+        return [_missed(row) for row in rows]
+
+    async def drop(self, answered: Missed) -> None:
+        """Drop a question, and those like it, that the knowledge base answers now; not what was asked since."""
+        like = (gaps.c.likeness == answered.likeness) & (gaps.c.at <= answered.at)
+        async with self._database.writing("gaps.drop") as connection:
+            await connection.execute(delete(gaps).where(like))
+
+
+def _counted(moment: float) -> Select[tuple[str, int, int]]:
+    """Return which questions are listed, how often each was asked, and by how many customers."""
+    times = func.count()
+    return (
+        select(gaps.c.likeness, times.label("times"), func.count(threads.c.customer.distinct()).label("customers"))
+        .join(threads, threads.c.id == gaps.c.thread_id)
+        .where(gaps.c.at >= moment)
+        .group_by(gaps.c.likeness)
+        .order_by(times.desc(), func.max(gaps.c.at).desc(), gaps.c.likeness)
+        .limit(MOST_LISTED)
+    )
+
+
+def _ranked(moment: float) -> Subquery:
+    """Return each time that a question was asked, with its place among those like it: the newest is 1."""
+    place = func.row_number().over(partition_by=gaps.c.likeness, order_by=(gaps.c.at.desc(), gaps.c.id))
+    return select(gaps, place.label("place")).where(gaps.c.at >= moment).subquery()
+
+
+def _missed(row: Row[Any]) -> Missed:
+    found = load_result(row.result).grounding if row.result else Grounding()
+    return Missed(row.likeness, row.question, row.at, found)

@@ -73,6 +73,27 @@ async def test_a_question_asked_very_often_is_counted_whole_and_named_a_few_time
     assert MOST_LISTED > 1
 
 
+async def test_what_was_found_is_kept_with_each_question_as_it_was_asked_last(scene: Scene) -> None:
+    await ask(scene, "Do you deliver to Mars?", WEAK, "s_1")
+    scene.clock.tick(60)
+    await ask(scene, "do you deliver to MARS", replace(WEAK, grounding=NEAR), "s_2")
+    [missed] = await scene.store.gaps.missed(0)
+    assert (missed.question, missed.at, missed.found) == ("do you deliver to MARS", scene.clock(), NEAR)
+    assert await scene.store.gaps.missed(scene.clock() + 1) == []
+
+
+async def test_a_question_that_is_answered_now_goes_and_comes_back_when_it_is_missed_again(scene: Scene) -> None:
+    await ask(scene, "Do you deliver to Mars?", WEAK, "s_1")
+    await ask(scene, "Can I pay in shells?", WEAK, "s_2")
+    [mars, shells] = sorted(await scene.store.gaps.missed(0), key=lambda missed: missed.question, reverse=True)
+    scene.clock.tick(60)
+    await ask(scene, "Can I pay in shells?", WEAK, "s_3")
+    await scene.store.gaps.drop(mars)
+    await scene.store.gaps.drop(shells)
+    [gap] = await scene.store.gaps.since(0)
+    assert (gap.question, gap.times, gap.asked[0].at) == ("Can I pay in shells?", 1, scene.clock())
+
+
 async def test_a_gap_goes_with_its_thread(scene: Scene) -> None:
     await ask(scene, "Do you deliver to Mars?", RunResult(Outcome.DECLINED, "Sorry."), "s_1")
     others = (schema.deliveries, schema.messages, schema.cases, schema.facts)

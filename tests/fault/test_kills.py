@@ -66,6 +66,7 @@ ELSEWHERE = {
     "deliveries.post_digest": "posted by the clock, once a day whatever happens",
     "articles.decide": "an operator's word on a suggested article; test_articles.py takes it up after one",
     "articles.written": "a file that is there already; it is written again",
+    "gaps.drop": "housekeeping: a question that is answered now is asked again at each start",
     "deliveries.heartbeat": "only in sends of more than ten seconds",
     "deliveries.retry": "only after a failure, which a kill is not",
     "extractions.heartbeat": "only for files that take more than ten seconds to read",

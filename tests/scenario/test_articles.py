@@ -9,8 +9,10 @@ import pytest
 from bot.articles import write_whole
 from bot.bootstrap import build
 from bot.home import Home
+from bot.missing import Missing
 from core.articles import MAX_TITLE, ArticleState
 from core.desk import Operator as Colleague
+from kb import rank
 from kb.embed import Embedder
 from tests.conftest import Launch, serving
 from tests.support import Answer, Client, Operator, plain_settings, until
@@ -93,6 +95,29 @@ async def test_what_a_person_answered_is_what_the_assistant_answers_next_time(la
     assert "35 EUR a day" in reply["text"]
     await client.threadline.readiness.sync()  # what a start, and the schedule, do
     assert await documents(client) == held
+
+
+async def test_an_article_is_not_missing_once_it_is_written(launch: Launch) -> None:
+    client = await launch()
+    ada = await client.operator("Ada")
+    threadline, mars = client.threadline, "Do you deliver to the planet Mars?"
+    floor = rank.floors()[threadline.settings.answer_caution]
+    missing = Missing(threadline.store, threadline.readiness, floor, threadline.clock)
+
+    async def listed() -> list[str]:
+        for _ in range(2):
+            await missing.look()
+        data = (await client.call("GET", "/api/v1/desk/gaps", token=ada.token)).data
+        return sorted(gap["question"] for gap in data["gaps"])
+
+    await (await client.chat()).say(mars)
+    await solve(client, ada)
+    assert await listed() == [RENT, mars], "nothing has been written about them yet"
+    [group] = await waiting(ada)
+    done = await approve(ada, ids(group))
+    await until_read(client, Path(done.data["file"]).stem)
+    await threadline.knowledge.refresh()
+    assert await listed() == [mars]
 
 
 async def test_like_questions_are_one_article_and_what_is_left_out_stays(launch: Launch) -> None:

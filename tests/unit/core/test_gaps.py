@@ -5,7 +5,8 @@ import pytest
 from core.decide import decide
 from core.effects import NoteGap
 from core.events import HandoffReason, Outcome, RunEnded, RunResult
-from core.gaps import is_gap, likeness
+from core.gaps import Missed, is_gap, likeness
+from core.grounding import Grounding, Passage
 from tests.unit.core.states import ANSWER, AT_WORK, MOMENT, RUN, every, only
 
 
@@ -47,3 +48,35 @@ def test_a_run_that_found_nothing_leaves_one_gap_and_one_that_answered_none() ->
     weak = RunResult(Outcome.HANDED_OFF, reason=HandoffReason.WEAK_GROUNDING, question="Mars?")
     assert only(decide(AT_WORK, RunEnded(RUN, 0, weak), MOMENT), NoteGap).result is weak
     assert every(decide(AT_WORK, RunEnded(RUN, 0, ANSWER), MOMENT), NoteGap) == []
+
+
+def found(confidence: float, *passages: str) -> Grounding:
+    """Return what a search found."""
+    return Grounding(tuple(Passage(id_, id_, id_, "", "", "", 1.0) for id_ in passages), confidence)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "answered"),
+    [
+        (found(0.2, "old"), found(0.6, "new", "old"), True),
+        (found(0.2, "old"), found(0.6, "old"), True),
+        (found(0.0), found(0.5, "new"), True),
+        (found(0.2, "old"), found(0.4, "new"), False),
+        (found(0.2, "old"), found(0.9), False),
+        (found(0.7, "old"), found(0.7, "old"), False),
+        (found(0.7, "old"), found(0.7, "old", "new"), False),
+        (found(0.7, "old"), found(0.7, "new", "old"), True),
+    ],
+    ids=[
+        "a new article",
+        "an article put right",
+        "the first article",
+        "still weak",
+        "nothing",
+        "sure before, and no answer",
+        "a new one behind it",
+        "a new one before it",
+    ],
+)
+def test_a_question_is_missing_until_something_new_carries_it(then: Grounding, now: Grounding, answered: bool) -> None:
+    assert Missed("", "Mars?", 0.0, then).is_answered_by(now, floor=0.5) is answered
