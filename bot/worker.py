@@ -6,7 +6,8 @@ where people see it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import uniform
 
@@ -38,7 +39,7 @@ from core.effects import (
 )
 from core.errors import PermanentError, Superseded, TemporaryError
 from core.events import HandoffReason, Outcome, RunResult, Suggestion
-from core.ids import FileId, ThreadId
+from core.ids import CaseId, FileId, ThreadId
 from core.messages import Author, FileOutcome
 from core.store.inbox import Clock
 from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
@@ -265,31 +266,40 @@ class Worker:
         if assistant.budget.is_set:
             turn = replace(turn, spent=await self._store.runs.spent(turn.thread.id, self._clock()))
         if lease.row.kind == DRAFT:
-            await self._end_draft(lease, await self._suggested(assistant, turn))
+            await self._end_draft(lease, await self._suggested(assistant, turn, lease))
             return
         channel = None if self._store.policy.shadow else self._sender.channels.get(turn.thread.key.channel)
         voice = _RunVoice(self._store, self._bell, lease, channel, self._clock)
-        patience = asyncio.create_task(self._apologise(lease))
-        try:
-            with self._metrics.run_seconds.time():
-                ledger = RunLedger(self._store.database, lease, self._clock)
-                result = await assistant.answer(turn, voice, ledger)
-        finally:
-            patience.cancel()
+        with self._patience(lease), self._metrics.run_seconds.time():
+            ledger = RunLedger(self._store.database, lease, self._clock)
+            result = await assistant.answer(turn, voice, ledger)
         await self._end_run(lease, result)
 
-    async def _suggested(self, assistant: Assistant, turn: Turn) -> Suggestion | None:
+    async def _suggested(self, assistant: Assistant, turn: Turn, lease: Lease) -> Suggestion | None:
         """Return a suggestion for operators: in shadow mode what the bot would answer, if it would."""
-        if self._store.policy.shadow and not turn.hint:
-            would_say = shadow.would_say(await assistant.answer(turn, _Unheard()))
-            if would_say:
-                return would_say
-        return await assistant.draft(turn)
+        if not self._store.policy.shadow or turn.hint or await self._opened_its_case(lease):
+            return await assistant.draft(turn)
+        result = await assistant.answer(turn, _Unheard())
+        return shadow.would_say(result) or shadow.charged(await assistant.draft(turn), result)
+
+    async def _opened_its_case(self, lease: Lease) -> bool:
+        """Whether a draft was asked for as its case was opened: the run before it had no words to suggest."""
+        return (await self._store.cases.get(CaseId(lease.row.case_id))).opened_at == float(lease.row.created_at)
+
+    @contextmanager
+    def _patience(self, lease: Lease) -> Iterator[None]:
+        """Have a customer who waits for long told so, if customers are told at all."""
+        if not self._slow_seconds or self._store.policy.shadow:
+            yield
+            return
+        waiting = asyncio.create_task(self._apologise(lease), name=f"patience:{lease.id}")
+        try:
+            yield
+        finally:
+            waiting.cancel()
 
     async def _apologise(self, lease: Lease) -> None:
-        """Have a customer who waits for long told so, while the run goes on."""
-        if not self._slow_seconds:
-            return
+        """Have a customer told that it takes, while the run goes on."""
         await asyncio.sleep(self._slow_seconds)
         try:
             self._announce(ThreadId(lease.row.lane), await self._store.runs.slow(lease, self._clock()))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from core.budget import Usage
 from core.desk import DraftFate
 from core.events import HandoffReason, Outcome, RunResult, Suggestion
 
@@ -47,6 +48,20 @@ def would_say(result: RunResult) -> Suggestion | None:
     if result.outcome is Outcome.HANDED_OFF or not result.text.strip():
         return None
     return Suggestion(result.text, result.citations, usage=result.usage)
+
+
+def charged(suggestion: Suggestion | None, result: RunResult) -> Suggestion | None:
+    """Return a `suggestion` that was drafted since `result` held no words, with what both took of language models."""
+    if suggestion is None:
+        return None
+    asked, drafted = result.usage, suggestion.usage
+    usage = Usage(
+        asked.tokens_in + drafted.tokens_in,
+        asked.tokens_out + drafted.tokens_out,
+        asked.cost + drafted.cost,
+        drafted.model or asked.model,
+    )
+    return replace(suggestion, usage=usage)
 
 
 def subject_of(suggestion: Suggestion) -> str:

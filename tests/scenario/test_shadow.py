@@ -1,7 +1,12 @@
 """A week in shadow mode: the assistant drafts, people answer, and an owner sees where it can be let speak."""
 
+import asyncio
+import json
+from typing import Any
+
 import pytest
 
+from core.ids import ThreadId
 from tests.fakes.openai_server import FakeOpenAI, call, say
 from tests.scenario.conftest import Start
 from tests.support import Client, ManualClock, Operator, until
@@ -89,3 +94,58 @@ async def test_every_message_has_its_suggestion_and_the_customer_reads_people_al
                 ("operator", "Two days, as a rule."),
                 ("customer", "And how do gift cards work?"),
             ]
+
+
+def hands_over(body: dict[str, Any]) -> Any:
+    """Play a model that calls for people, and drafts what it is asked to draft."""
+    words = str(body["messages"][-1]["content"])
+    if words.endswith("Write the two parts now."):
+        return say("SUMMARY: They ask about Mars. REPLY: I shall ask our pilots.")
+    return call("hand_off", {"reason": "Nothing about Mars."})
+
+
+async def test_all_that_a_suggestion_took_of_the_model_counts_and_nothing_is_asked_twice(program: Start) -> None:
+    async with FakeOpenAI() as server:
+        server.otherwise = hands_over
+        model = {"openai_base_url": server.base_url, "openai_model": "gpt-test", "budget_conversation_tokens": 10**6}
+        async with program(shadow=True, **model) as client:
+            chat, ada = await client.chat(), await client.operator()
+            runs, clock = client.threadline.store.runs, client.threadline.clock
+
+            async def drafted(times: int) -> bool:
+                drafts = [one for one in server.requests if "two parts now" in json.dumps(one.items)]
+                [case] = await ada.cases()
+                detail = await ada.case(case["id"])
+                return len(drafts) == times and not detail["suggestion"]["writing"]
+
+            await chat.say("When do you fly to Mars?")
+            await until(lambda: drafted(1))
+            assert len(server.requests) == 2, "the run that called for people, and the draft"
+            await chat.post("And to Venus?")
+            await until(lambda: drafted(2))
+            assert len(server.requests) == 4
+            spent = await runs.spent(ThreadId("t_any"), clock())
+            read = sum(len(json.dumps(request.items)) // 4 for request in server.requests)
+            assert spent.today >= read
+
+
+@pytest.mark.parametrize(
+    ("settings", "waits"),
+    [({"slow_seconds": 0}, False), ({"slow_seconds": 60, "shadow": True}, False), ({"slow_seconds": 60}, True)],
+    ids=["nobody is told that it takes", "in shadow mode", "told"],
+)
+async def test_the_apology_is_waited_for_only_where_one_is_due(
+    program: Start, settings: dict[str, Any], *, waits: bool
+) -> None:
+    async with FakeOpenAI() as server:
+        tasks: set[str] = set()
+
+        def seen(body: dict[str, Any]) -> Any:
+            tasks.update(task.get_name() for task in asyncio.all_tasks())
+            return hands_over(body)
+
+        server.otherwise = seen
+        async with program(openai_base_url=server.base_url, openai_model="gpt-test", **settings) as client:
+            await (await client.chat()).say("When do you fly to Mars?")
+            assert any(name.startswith("patience:") for name in tasks) is waits
+            assert tasks
