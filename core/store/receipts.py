@@ -28,6 +28,7 @@ from core.inbound import Inbound, Noticed
 from core.messages import (
     Author,
     DeskEvent,
+    IgnoredBecause,
     InboundBounce,
     InboundChange,
     InboundIgnored,
@@ -145,8 +146,9 @@ class Receipts:
         thread, event = await self._event(connection, inbound, now)
         receipt = Receipt(ReceiptId(new_id("e")), thread, MessageId(new_id("m")), leases.WAITING, "")
         finished_at = None
-        if isinstance(inbound, InboundIgnored) and thread == NOWHERE:  # there is nothing to decide
-            receipt, finished_at = replace(receipt, state=IGNORED, result=inbound.reason.value), now
+        if thread == NOWHERE:  # there is nothing to decide: it was ignored, or changes what was
+            reason = inbound.reason if isinstance(inbound, InboundIgnored) else IgnoredBecause.GONE
+            receipt, finished_at = replace(receipt, state=IGNORED, result=reason.value), now
         row = {
             "id": receipt.id,
             "lane": thread,

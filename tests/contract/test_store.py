@@ -19,7 +19,16 @@ from core.errors import SetupError, Superseded, TemporaryError
 from core.events import CustomerSaid, HandoffReason, Outcome, RunResult
 from core.ids import CaseId, MessageId, ThreadKey
 from core.memory import Recap
-from core.messages import Author, Citation, DeskAction, DeskEvent, InboundMessage
+from core.messages import (
+    Author,
+    Citation,
+    DeskAction,
+    DeskEvent,
+    IgnoredBecause,
+    InboundChange,
+    InboundIgnored,
+    InboundMessage,
+)
 from core.policy import Moment
 from core.store import schema, threads
 from core.store.credentials import Kind
@@ -126,6 +135,17 @@ async def test_an_empty_message_is_ignored_with_a_reason(scene: Scene) -> None:
     settled = await scene.store.receipts.get(receipt.id)
     assert (settled.state, settled.result) == ("ignored", "empty")
     assert await scene.store.messages(receipt.thread) == []
+
+
+@pytest.mark.parametrize("text", ["Out until Tuesday", None], ids=["edited", "withdrawn"])
+async def test_a_change_of_what_was_ignored_before_there_was_a_thread_is_ignored_at_once(
+    scene: Scene, text: str | None
+) -> None:
+    key = ThreadKey("web", "chat", "s_1")
+    first = await scene.store.receipts.accept(InboundIgnored(key, "event-1", IgnoredBecause.AUTOMATIC), scene.clock())
+    change = await scene.store.receipts.accept(InboundChange(key, "event-2", "event-1", text), scene.clock())
+    assert [(one.state, one.result) for one in (first, change)] == [("ignored", "automatic"), ("ignored", "gone")]
+    assert await scene.store.receipts.claim(scene.clock(), 10) == []
 
 
 async def test_raw_events_are_forgotten_after_their_time_and_receipts_stay(scene: Scene) -> None:
