@@ -89,7 +89,9 @@ _SCHEMES = re.compile(
 
 _WRITTEN = frozenset({(4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4)})
 """How the digits of a card stand in groups, where they don't stand together."""
-_MOST_GROUPS = 5
+_OPENING = frozenset(lengths[0] for lengths in _WRITTEN)
+_MOST_GROUPS = max(map(len, _WRITTEN))
+_SHORTEST_CARD = 14  # digits: Diners Club's
 _OTHERS = re.compile(
     r"(?:tracking|parcel|shipment|consignment|order|invoice|reference|serial|imei|ean|gtin|sendung|paket|bestell|rechnung"
     r"|pedido|factura|commande|facture|colis|ordine|fattura|bestelling|заказ|订单|注文)\w{0,12}"
@@ -276,9 +278,10 @@ def _cards(text: str) -> Iterator[Found]:
 
 def _cards_among(text: str, groups: Sequence[tuple[int, int]]) -> Iterator[Found]:
     """Find card numbers in neighbouring groups of digits: an order's number may stand before, a date behind."""
+    lengths = tuple(end - start for start, end in groups)
     first = 0
     while first < len(groups):
-        for last in range(min(len(groups), first + _MOST_GROUPS), first, -1):
+        for last in _ends(lengths, first):
             if _is_card(text, groups[first:last]):
                 yield Found(Kind.CARDS, groups[first][0], groups[last - 1][1])
                 first = last - 1
@@ -286,10 +289,17 @@ def _cards_among(text: str, groups: Sequence[tuple[int, int]]) -> Iterator[Found
         first += 1
 
 
+def _ends(lengths: tuple[int, ...], first: int) -> Iterator[int]:
+    """Return where groups of such lengths end that are written as a card is and begin at `first`, the most first."""
+    if lengths[first] >= _SHORTEST_CARD:
+        yield first + 1
+    elif lengths[first] in _OPENING:
+        most = min(len(lengths), first + _MOST_GROUPS)
+        yield from (last for last in range(most, first, -1) if lengths[first:last] in _WRITTEN)
+
+
 def _is_card(text: str, groups: Sequence[tuple[int, int]]) -> bool:
     number = "".join(text[start:end] for start, end in groups)
-    if len(groups) > 1 and tuple(end - start for start, end in groups) not in _WRITTEN:
-        return False
     start = groups[0][0]
     named = len(groups) == 1 and _OTHERS.search(text, max(0, start - _BEFORE), start)
     return not named and bool(_SCHEMES.fullmatch(number)) and bool(luhn.is_valid(number))
