@@ -173,7 +173,7 @@ def build(
     toolbox = Toolbox(tuple(load_tools(settings.tools)), servers.tools if servers else tuple)
     assistant = make_assistant(settings, knowledge, provider, files, toolbox)
     web = Web(private_hosts=settings.kb_private_hosts, limits=Limits(pages=settings.kb_web_pages))
-    folder = (settings.articles_path or home.path / "articles").expanduser().resolve()
+    folder = settings.articles_folder
     readiness = Readiness(knowledge, assistant, settings.kb_path, web=web, articles=folder)
     articles = Articles(store, readiness, embedder, folder, clock, policy.hours.zone)
     metrics = Metrics()

@@ -1,6 +1,7 @@
 """`threadline doctor`: what is configured, what works, what does not, and the fix for it."""
 
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 
@@ -39,6 +40,7 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
         yield await _files(settings, home)
     yield await _embeddings(settings)
     yield _sources(settings)
+    yield _articles(settings)
     yield await _model(settings)
     yield _redaction(settings)
     yield _desk(settings)
@@ -166,6 +168,17 @@ def _sources(settings: Settings) -> Check:
     if not files and not addresses:
         return Check("knowledge base", "broken", found, "Put articles there.")
     return Check("knowledge base", "ok", found)
+
+
+def _articles(settings: Settings) -> Check:
+    """The folder of approved articles must take a file; where it is not there yet, the one that it will lie in."""
+    folder = settings.articles_folder
+    try:
+        with tempfile.TemporaryFile(dir=next(one for one in (folder, *folder.parents) if one.exists())):
+            return Check("articles", "ok", f"approved ones are written to {folder}")
+    except OSError as error:
+        fix = "Let this user write there, or set ARTICLES_PATH to a folder where it may."
+        return Check("articles", "broken", f"{folder} can't be written: {error.strerror}", fix)
 
 
 async def _model(settings: Settings) -> Check:

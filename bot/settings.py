@@ -264,6 +264,11 @@ class Settings(ModelSettings, EmailSettings, SlackSettings, TeamsSettings, ToolS
         return frozenset(name for name in names if name)
 
     @property
+    def articles_folder(self) -> Path:
+        """Where approved articles are written."""
+        return (self.articles_path or self.threadline_home / "articles").expanduser().resolve()
+
+    @property
     def is_exposed(self) -> bool:
         """Whether other machines can reach the port."""
         if self.http_host == "localhost":

@@ -41,6 +41,7 @@ async def test_a_fresh_installation_is_well_and_says_what_is_off(home: Path, fre
         "http": "ok",
         "database": "ok",
         "knowledge base": "ok",
+        "articles": "ok",
         "language model": "off",
         "redaction": "ok",
         "desk": "ok",
@@ -52,6 +53,8 @@ async def test_a_fresh_installation_is_well_and_says_what_is_off(home: Path, fre
         "email": "off",
     }
     assert "OPENAI_API_KEY" in found["language model"].fix
+    assert found["articles"].found.endswith(str(home / "articles"))
+    assert not (home / "articles").exists(), "the doctor only looks"
 
 
 async def test_the_doctor_says_what_no_model_and_no_log_reads(home: Path, free_port: int) -> None:
@@ -96,20 +99,23 @@ async def test_the_doctor_finds_a_desk_that_is_not_there_or_never_opens(home: Pa
 
 
 async def test_everything_broken_has_a_fix(home: Path, tmp_path: Path, free_port: int) -> None:
+    (tmp_path / "file").touch()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         found = await checks(
             home,
             http_port=taken.getsockname()[1],
             kb_path=[str(tmp_path / "nothing")],
+            articles_path=tmp_path / "file" / "articles",
             database_url=f"postgresql+asyncpg://u:hunter2@127.0.0.1:{free_port}/x",
             openai_base_url=f"http://127.0.0.1:{free_port}/v1",
             openai_model="gpt-test",
         )
     broken = {name: check for name, check in found.items() if check.state == "broken"}
-    assert set(broken) == {"http", "database", "embeddings", "knowledge base", "language model"}
+    assert set(broken) == {"http", "database", "embeddings", "knowledge base", "articles", "language model"}
     assert all(check.fix for check in broken.values())
     assert "HTTP_PORT" in broken["http"].fix
     assert "KB_PATH" in broken["knowledge base"].fix
+    assert "ARTICLES_PATH" in broken["articles"].fix
     assert "DATABASE_URL" in broken["database"].fix
     assert "hunter2" not in str(broken)
 
