@@ -164,5 +164,5 @@ class Desk(Protocol):
         ...
 
     async def post_digest(self, part: Part) -> Sent:
-        """Post the day's digest, `part.text`."""
+        """Post the day's digest or the week's report: `part.headed`."""
         ...

@@ -117,7 +117,7 @@ def propose(question: str, said: Sequence[Message], opened_at: float, customer: 
     if not asked or not bare:
         return None
     asked, answer = asked.strip()[: 2 * MAX_QUESTION], "\n\n".join(bare)[: 2 * MAX_ANSWER]
-    return Proposed(_hidden(asked, customer)[:MAX_QUESTION], _hidden(answer, customer)[:MAX_ANSWER])
+    return Proposed(hidden(asked, customer)[:MAX_QUESTION], hidden(answer, customer)[:MAX_ANSWER])
 
 
 def _asked(said: Sequence[Message], opened_at: float, up_to: int) -> str:
@@ -148,9 +148,10 @@ def _bare(reply: Message, customer: str) -> str:
     return "\n".join(lines).strip()
 
 
-def _hidden(text: str, customer: str) -> str:
-    hidden = redaction.blanked(text, _EVERYTHING)
-    return _names(customer).sub(_NAME, hidden) if customer.strip() else hidden
+def hidden(text: str, customer: str) -> str:
+    """Return `text` without what is a customer's own: their name, numbers, addresses, passwords."""
+    bare = redaction.blanked(text, _EVERYTHING)
+    return _names(customer).sub(_NAME, bare) if customer.strip() else bare
 
 
 def _names(customer: str) -> re.Pattern[str]:
@@ -214,10 +215,13 @@ def markdown(text: ArticleText, numbers: Iterable[int], day: str, by: str) -> st
 
 
 def weekly(missing: Sequence[Gap], waiting: int) -> str:
-    """Return the week's report as operators read it: the `missing` articles, how many suggested ones are `waiting`."""
-    lines = [f"For the knowledge base: in the last {WEEK_DAYS} days every question found an article."]
-    if missing:
-        lines = [f"For the knowledge base: what was asked in the last {WEEK_DAYS} days and found no article."]
+    """Return the week's report as operators read it: the `missing` articles, how many suggested ones are `waiting`.
+
+    Its first line is its heading.
+    """
+    all_found = f"In the last {WEEK_DAYS} days every question found an article."
+    not_found = f"What was asked in the last {WEEK_DAYS} days and found no article:"
+    lines = ["For the knowledge base", not_found if missing else all_found]
     for gap in missing[:MOST_MISSING]:
         cases = ", ".join(f"#{asked.number}" for asked in gap.asked if asked.number)
         lines.append(f"{gap.times}× {_line(gap.question, MAX_TITLE)}{f' ({cases})' if cases else ''}")

@@ -82,3 +82,9 @@ class Part:
     platform_id: str = ""
     fates: tuple[Delivery, ...] = ()
     everyone: bool = False
+
+    @property
+    def headed(self) -> tuple[str, str]:
+        """A digest's heading, which is its first line, and what stands under it."""
+        heading, _, under = self.text.partition("\n")
+        return heading, under

@@ -54,8 +54,9 @@ def duration(seconds: float) -> str:
 
 
 def digest(figures: Figures, waiting: Waiting) -> str:
-    """Return the day's digest as operators read it in their channel."""
+    """Return the day's digest as operators read it in their channel; its first line is its heading."""
     lines = [
+        "The desk today",
         f"The last 24 hours: {figures.opened} opened, {figures.resolved} resolved, "
         f"{figures.handed_back} handed back to the assistant.",
         f"Now: {waiting.open} open, {waiting.unclaimed} unclaimed, {waiting.overdue} overdue.",

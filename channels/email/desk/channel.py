@@ -112,15 +112,16 @@ class EmailDesk:
         return Sent()
 
     async def post_digest(self, part: Part) -> Sent:
-        """Mail the digest."""
+        """Mail the day's digest or the week's report."""
+        heading, text = part.headed
         letter = Letter(
             to=(Address(self._mailbox),),
             from_address=self._addresses.address,
             from_name="Threadline",
             message_id=self._addresses.message_id(f"digest_{short(part.key)}", "desk"),
             date=self._clock(),
-            subject="The desk today",
-            text_markdown=desk_render.verbatim(part.text),
+            subject=heading,
+            text_markdown=desk_render.verbatim(text),
             delivery=part.id,
             return_path=self._addresses.bounce(part.id),
             automatic="auto-generated",

@@ -207,7 +207,7 @@ class SlackDesk:
 
     async def post_digest(self, part: Part) -> Sent:
         """Post the digest."""
-        return Sent(platform_id=str(await self._poster.post(render.digest(part.text), digest=part.id)))
+        return Sent(platform_id=str(await self._poster.post(render.digest(*part.headed), digest=part.id)))
 
     async def _case(self, part: Part) -> Case:
         return await self._store.cases.get(case_of(part))

@@ -164,11 +164,11 @@ def reminder(text: str, *, everyone: bool = False, url: str = "") -> Post:
     return Post(f"<!here> {flat(text)}" if everyone else flat(text), blocks)
 
 
-def digest(text: str) -> Post:
-    """Return the day's figures."""
+def digest(heading: str, text: str) -> Post:
+    """Return the day's figures, or the week's report."""
     return Post(
-        flat(f"The desk today\n{text}"),
-        [header("The desk today"), rich(section(words(shortened(text, PIECE)))), context("All open cases: /support")],
+        flat(f"{heading}\n{text}"),
+        [header(heading), rich(section(words(shortened(text, PIECE)))), context("All open cases: /support")],
     )
 
 

@@ -263,7 +263,7 @@ class TeamsDesk:
 
     async def post_digest(self, part: Part) -> Sent:
         """Post the digest."""
-        return Sent(platform_id=str(await self._poster.begin(render.digest(part.text))))
+        return Sent(platform_id=str(await self._poster.begin(render.digest(*part.headed))))
 
     async def _case(self, part: Part) -> Case:
         return await self._store.cases.get(case_of(part))

@@ -262,10 +262,10 @@ def reminder(text: str, *, called: Sequence[tuple[str, str]] = (), url: str = ""
     return carrying(card_, text)
 
 
-def digest(text: str) -> JSON:
-    """Return the day's figures."""
-    head = rich(run("The desk today", weight="Bolder", size="Medium"), id="digest")
-    return carrying(card_of([head, *literal(text, 3_000)]), f"The desk today: {text}")
+def digest(heading: str, text: str) -> JSON:
+    """Return the day's figures, or the week's report."""
+    head = rich(run(heading, weight="Bolder", size="Medium"), id="digest")
+    return carrying(card_of([head, *literal(text, 3_000)]), f"{heading}: {text}")
 
 
 def link(thread: str, tenant: str) -> str:

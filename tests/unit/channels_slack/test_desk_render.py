@@ -279,7 +279,14 @@ def test_a_reminder_calls_everyone_only_when_it_is_meant_to() -> None:
 
 @given(TEXTS)
 def test_the_digest_and_private_words_are_shown_as_they_are(text: str) -> None:
-    check(render.digest(text), render.verbatim(text or "-"))
+    check(render.digest("The desk today", text), render.verbatim(text or "-"))
+
+
+@pytest.mark.parametrize("heading", ["The desk today", "For the knowledge base"])
+def test_a_digest_stands_under_its_own_heading(heading: str) -> None:
+    post = render.digest(heading, "1 open.")
+    assert [block["text"]["text"] for block in post.blocks if block["type"] == "header"] == [heading]
+    assert post.text == f"{heading}\n1 open."
 
 
 def test_times_are_shown_in_each_readers_own_zone() -> None:

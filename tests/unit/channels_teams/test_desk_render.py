@@ -385,8 +385,13 @@ def test_a_reminder_in_a_thread_calls_nobody() -> None:
     assert read(card).titles == []
 
 
+def test_a_weeks_report_stands_under_its_own_heading() -> None:
+    activity = render.digest("For the knowledge base", "1× Shells?")
+    assert read(content(activity)).texts == ("For the knowledge base", "1× Shells?")
+
+
 def test_the_digest_keeps_its_lines() -> None:
-    activity = render.digest("The last 24 hours: 1 opened.\nNow: 0 open.")
+    activity = render.digest("The desk today", "The last 24 hours: 1 opened.\nNow: 0 open.")
     fine(activity)
     assert read(content(activity)).texts == ("The desk today", "The last 24 hours: 1 opened.", "Now: 0 open.")
 

@@ -245,7 +245,9 @@ def gap(times: int, question: str, *numbers: int) -> Gap:
 
 def test_the_report_names_missing_articles_by_their_questions_and_cases() -> None:
     lines = weekly([gap(3, "Do you deliver\nto Mars?", 4, 7), gap(1, "Shells?")], 2).splitlines()
-    assert lines[1:] == [
+    assert lines == [
+        "For the knowledge base",
+        "What was asked in the last 7 days and found no article:",
         "3× Do you deliver to Mars? (#4, #7)",
         "1× Shells?",
         "2 suggested articles wait for approval: see Suggested articles on the web desk.",
@@ -262,5 +264,4 @@ def test_the_report_names_ten_and_counts_the_rest() -> None:
 
 
 def test_a_week_without_a_gap_says_so() -> None:
-    assert "every question found an article" in weekly([], 0)
-    assert "\n" not in weekly([], 0)
+    assert weekly([], 0) == "For the knowledge base\nIn the last 7 days every question found an article."

@@ -88,8 +88,9 @@ def test_a_span_of_time_is_said_in_one_unit(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_a_quiet_day_is_told_in_two_lines() -> None:
+def test_a_quiet_day_is_told_in_two_lines_under_a_heading() -> None:
     assert digest(Figures(), Waiting(0, 0, 0, None)).splitlines() == [
+        "The desk today",
         "The last 24 hours: 0 opened, 0 resolved, 0 handed back to the assistant.",
         "Now: 0 open, 0 unclaimed, 0 overdue.",
     ]
@@ -106,6 +107,7 @@ def test_a_busy_day_is_told_in_full() -> None:
         drafts=Counter(used=1, edited=2),
     )
     assert digest(figures, Waiting(2, 1, 1, 3 * HOUR)).splitlines() == [
+        "The desk today",
         "The last 24 hours: 4 opened, 3 resolved, 1 handed back to the assistant.",
         "Now: 2 open, 1 unclaimed, 1 overdue.",
         "The longest wait: 3 h.",
