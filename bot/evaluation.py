@@ -49,8 +49,9 @@ class Silence:
     async def check(self) -> None:
         """It always counts."""
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str) -> bool:
         """Nobody hears it."""
+        return False
 
 
 def turn_of(question: Question) -> Turn:

@@ -53,6 +53,7 @@ log = structlog.get_logger()
 POLL_SECONDS = 1.0
 SLOTS = {RECEIPTS: 8, EXTRACTIONS: 2, RUNS: 8, DELIVERIES: 16}
 MOST_CLAIMS = 20  # a row in hand at so many deaths of the process may be what kills it
+_LAST_WORDS = 5.0  # seconds that a piece of an answer may still take once its run's time is over
 _SPREAD = 1.2
 """How much longer than it asks for a platform may be left in peace: not all that it put off comes back at once."""
 MOST_ATTEMPTS = {RECEIPTS: 5, EXTRACTIONS: 3, RUNS: 3, DELIVERIES: 8}
@@ -361,22 +362,36 @@ class _RunVoice:
     async def check(self) -> None:
         await self._store.runs.check(self._lease)
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str) -> bool:
         if not isinstance(self._channel, Streams):
             await self.check()
-            return
+            return False
         piece = await self._store.runs.speak(self._lease, self._clock())
         if piece is None:
-            return
+            return False
         platform_id = piece.platform_id
+        sending = asyncio.create_task(self._channel.stream(piece, text))
         try:
-            platform_id = await self._channel.stream(piece, text)
+            platform_id = await asyncio.shield(sending)
+        except asyncio.CancelledError:  # the run's time is over: what is on its way arrives all the same
+            platform_id = await _outcome(sending, platform_id)
+            raise
         finally:
             await asyncio.shield(self._spoken(platform_id))
+        return True
 
     async def _spoken(self, platform_id: str) -> None:
         if not await self._store.runs.spoken(self._lease, platform_id):
             self._bell.ring(self._lease.row.lane, DELIVERIES)  # who took over waits for this piece, and so does the end
+
+
+async def _outcome(sending: "asyncio.Task[str]", otherwise: str) -> str:
+    """Return what a piece of a stream became that nobody waits for any more; `otherwise` if it can't be known."""
+    await asyncio.wait({sending}, timeout=_LAST_WORDS)
+    if sending.done() and not sending.cancelled() and not sending.exception():
+        return sending.result()
+    sending.cancel()
+    return otherwise
 
 
 class _Unheard:
@@ -385,8 +400,9 @@ class _Unheard:
     async def check(self) -> None:
         """Let every tool start: it looks things up for people."""
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str) -> bool:
         """Say nothing."""
+        return False
 
 
 def _unsent(part: Part) -> DeliveryState:

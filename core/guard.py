@@ -17,6 +17,9 @@ from core import addresses, keys
 LETTERS = 40
 """So many letters in a row, others left out, in common with our instructions are no chance: about seven words."""
 
+REPEATED = 60
+"""So many letters of a stranger's words, some ten words, are more than an answer says in taking up their question."""
+
 BEGINNING = 20
 """So many letters at the end of what is being written are waited for: some four words."""
 
@@ -83,6 +86,26 @@ class Guard:
     def _overlaps(self, letters: str) -> bool:
         ours = self._shingles
         return any(letters[at : at + LETTERS] in ours for at in range(len(letters) - LETTERS + 1))
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Knows the `words` of somebody whom nobody vouches for: with a forged sender, our answer would carry them on."""
+
+    words: str
+
+    @cached_property
+    def _runs(self) -> frozenset[str]:
+        letters = _letters(self.words)
+        return frozenset(letters[at : at + REPEATED] for at in range(len(letters) - REPEATED + 1))
+
+    def is_in(self, text: str, published: str = "") -> bool:
+        """Whether `text` repeats a run of them that is not `published` in a source anyway."""
+        if not self._runs:
+            return False
+        letters = _letters(text)
+        repeated = (letters[at : at + REPEATED] for at in range(len(letters) - REPEATED + 1))
+        return any(run in self._runs and run not in _letters(published) for run in repeated)
 
 
 def _letters(text: str) -> str:

@@ -80,8 +80,8 @@ class Voice(Protocol):
         """Asked before each tool starts."""
         ...
 
-    async def say(self, text: str) -> None:
-        """Let the customer read `text`: all of the answer so far, in whole sentences."""
+    async def say(self, text: str) -> bool:
+        """Let the customer read `text`: all of the answer so far, in whole sentences. False if nobody reads along."""
         ...
 
 

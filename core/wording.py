@@ -79,6 +79,7 @@ class Line(StrEnum):
     LEFT_ALONE = "left_alone"
     TOO_LATE = "too_late"
     DONE = "done"
+    NOT_DONE = "not_done"
 
 
 def text(line: Line, language: str = "en", **values: str) -> str:

@@ -96,6 +96,7 @@ class Chat:
         text = parse.read_text(body.fields, may_be_empty=bool(body.files))
         inbound = parse.parse_message(session, text, request.headers.get("Idempotency-Key"), body.files)
         receipt = await self._inbox.accept(inbound)
+        self._bell.ring(session.id)
         wait = _seconds(request.query.get("wait"))
         replies = await self._inbox.replies(receipt, wait) if wait else None
         if replies is None:

@@ -1,6 +1,5 @@
 """What one open chat page has been shown of its thread; each look sends the difference."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,8 @@ from core.bell import Bell
 from core.ids import ThreadId
 from core.store.store import Store
 from core.thread import Thread
+
+_BEGINS = 0.2  # seconds between two looks for a conversation that begins in another process
 
 
 class View:
@@ -41,11 +42,7 @@ class View:
 
     async def follow(self, bell: Bell) -> None:
         """Look now, at every ring of the thread, and every `LOOK_AGAIN` seconds."""
-        thread = None
-        while thread is None:
-            thread = await self._store.find_thread(self._key)
-            if thread is None:
-                await asyncio.sleep(0.2)  # a thread begins with its first message; there is no topic to listen to yet
+        thread = await self._begun(bell)
         if self._after:
             said = await self._store.messages(thread.id)
             self._seq = next((m.seq for m in said if m.id == self._after), 0)
@@ -54,6 +51,15 @@ class View:
                 await ear.wait(LOOK_AGAIN)
                 await self._grow(thread.id)
                 await self._look(await self._store.thread(thread.id))
+
+    async def _begun(self, bell: Bell) -> Thread:
+        """Return the thread, once its first message is there; who posts that elsewhere rings nothing here."""
+        with bell.listen(self._key.conversation) as ear:
+            while True:
+                thread = await self._store.find_thread(self._key)
+                if thread:
+                    return thread
+                await ear.wait(_BEGINS)
 
     async def _grow(self, thread: ThreadId) -> None:
         """Show the growing answer; before the look, so that it never comes after the whole one."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import structlog
 from agent_framework import (
     Agent,
-    AgentResponseUpdate,
     AgentSession,
     ChatMiddleware,
     Content,
@@ -24,7 +23,7 @@ from agent_framework import (
 
 from core import wording
 from core.actions import Action, ActionState, Call, Proposal
-from core.agent import drafting, rules, sentences
+from core.agent import drafting, rules
 from core.agent.history import ThreadHistory
 from core.agent.middleware import ExhaustedError, Fence
 from core.agent.models import Meter
@@ -34,6 +33,7 @@ from core.agent.papers import Papers
 from core.agent.providers import describe
 from core.agent.recap import Memory
 from core.agent.screen import HeldBackError, Room
+from core.agent.speech import HandOff, OtherLanguage, Speech
 from core.agent.toolbox import Calling, Fitting
 from core.agent.tools import READ
 from core.errors import TemporaryError
@@ -57,12 +57,6 @@ _MOST_PICTURES = 5
 MOST_QUESTION = 8_000  # characters of a customer's turn that a model is shown; the transcript keeps all
 
 
-class _HandOff(Exception):  # noqa: N818 (ends the answering, from wherever it is noticed)
-    def __init__(self, reason: HandoffReason, detail: str = "") -> None:
-        super().__init__(detail or reason.sentence)
-        self.reason = reason
-
-
 class Run:
     """One run: the notebook its tools write to, what has been said so far, and how it ends."""
 
@@ -83,11 +77,7 @@ class Run:
         self._question = turn.question
         self._files = [file for said in turn.waiting for file in said.files]
         self._papers = Papers(turn)
-        self._text = ""
-        self._judged = 0  # characters of whole sentences that were looked at
-        self._spoken = ""
-        self._spoken_sources: tuple[Citation, ...] = ()
-        self._finished: str | None = None
+        self._speech = Speech(self._room, voice, self._notebook, turn, of_model=assistant.provider.has_model)
 
     async def result(self) -> RunResult:
         try:
@@ -100,7 +90,7 @@ class Run:
                     return self._said_done(self._made)
                 await self._converse()
             return self._conclude()
-        except _HandOff as handoff:
+        except HandOff as handoff:
             return self._handed_off(handoff.reason, str(handoff))
         except HeldBackError as held:
             self._notebook.trace.append(TraceStep("Held the answer back", str(held)))
@@ -117,8 +107,10 @@ class Run:
         call = Call(made.tool, made.shown, made.state, made.result, sentence=made.sentence)
         self._notebook.trace.append(TraceStep(f"Called {made.tool}", call.line))
         refused = made.state is ActionState.FAILED and self._assistant.provider.has_model  # it can tell why
-        if made.state is not ActionState.DONE and not refused:
-            raise _HandOff(HandoffReason.TOOL_FAILED, f"{made.sentence}: {made.result}")
+        if refused:
+            self._speech.lead = f"{self._say(Line.NOT_DONE, what=made.sentence)}\n\n"
+        elif made.state is not ActionState.DONE:
+            raise HandOff(HandoffReason.TOOL_FAILED, f"{made.sentence}: {made.result}")
         self._notebook.consulted += 1
 
     async def _rules(self) -> None:
@@ -141,17 +133,30 @@ class Run:
                 self._notebook.found(asked, await self._assistant.knowledge.search(asked, k=5))
             except TemporaryError as away:
                 self._notebook.trace.append(TraceStep("Searched the knowledge base", f"It is away: {away}"))
-        raise _HandOff(ruled.reason, ruled.detail)
+        raise HandOff(ruled.reason, ruled.detail)
 
     async def _converse(self) -> None:
+        """Have the model answer; once more, if that is in another language than the customer's."""
         if self._used_up:
-            raise _HandOff(HandoffReason.MODEL_BUDGET, self._used_up)
+            raise HandOff(HandoffReason.MODEL_BUDGET, self._used_up)
+        try:
+            await self._ask()
+        except OtherLanguage as first:
+            self._notebook.trace.append(TraceStep("Asked the model again", str(first)))
+            self._speech.start()
+            try:
+                await self._ask(f"The customer writes {first.theirs}. Write all of your answer in {first.theirs}.")
+            except OtherLanguage as still:
+                raise HandOff(HandoffReason.MODEL_FAILED, str(still)) from None
+
+    async def _ask(self, reminder: str = "") -> None:
+        """Have the model answer, with a `reminder` at the end of its instructions."""
         notebook, assistant = self._notebook, self._assistant
         owned = self._owned()
         self._history = self._remembering()
         agent = Agent(
             client=assistant.provider.client,
-            instructions="\n\n".join(filter(None, [assistant.instructions, self._about(owned)])),
+            instructions="\n\n".join(filter(None, [assistant.instructions, self._about(owned), reminder])),
             tools=[*(one for one in assistant.tools if one.name != READ or self._papers.readable), *owned],
             context_providers=[self._history],
             middleware=[
@@ -173,16 +178,17 @@ class Run:
                 function_invocation_kwargs=kwargs,
                 client_kwargs={"meter": self._meter},
             ):
-                self._hear(update)
-                await self._speak()
+                self._speech.hear(update)
+                await self._speech.speak()
+            self._speech.ends()
         except MiddlewareFailure as failure:
             cause = failure.__cause__
             if isinstance(cause, ExhaustedError):
-                raise _HandOff(HandoffReason.MODEL_EXHAUSTED, str(cause)) from None
+                raise HandOff(HandoffReason.MODEL_EXHAUSTED, str(cause)) from None
             raise cause or failure from None
         except assistant.provider.errors as error:
             log.warning("model_failed", provider=assistant.provider.name, error=type(error).__name__, exc_info=True)
-            raise _HandOff(HandoffReason.MODEL_FAILED, describe(error)) from error
+            raise HandOff(HandoffReason.MODEL_FAILED, describe(error)) from error
 
     def _owned(self) -> list[FunctionTool]:
         """The owner's tools that this run may call: none that changes something after a change that was just made."""
@@ -222,71 +228,45 @@ class Run:
         try:
             return Content.from_data(await self._assistant.open_file(file.id), file.type)
         except LookupError:
-            raise _HandOff(HandoffReason.FILE_SENT, f"{file.name}: It is not kept any more.") from None
-
-    def _hear(self, update: AgentResponseUpdate) -> None:
-        """Take in a piece of the model's answer; only its last message counts."""
-        for content in update.contents:
-            if content.type in {"function_call", "function_result"}:
-                self._text, self._finished, self._judged = "", None, 0
-            elif content.type == "text" and content.merge_mode != "replace":
-                self._text += content.text or ""  # the Responses API repeats a finished text whole, as 'replace'
-        self._finished = update.finish_reason or self._finished
-
-    async def _speak(self) -> None:
-        """Let go what is finished, guarded: no words before a search carried an answer, none after an ending.
-
-        A model's words wait for their first source, too; a quotation has one, whenever its number comes.
-        """
-        if not self._notebook.grounded or self._notebook.ending:
-            return
-        whole = sentences.finished(self._text)
-        if len(whole) == self._judged or not self._room.may_go(whole):
-            return
-        self._judged = len(whole)
-        ready, citations = self._room.passed(whole)
-        if promises_person(ready):
-            raise _HandOff(HandoffReason.PROMISED_PERSON)
-        sourced = bool(citations) or not self._assistant.provider.has_model
-        if sourced and len(ready) > len(self._spoken):
-            self._spoken, self._spoken_sources = ready, citations
-            await self._voice.say(ready.rstrip())
+            raise HandOff(HandoffReason.FILE_SENT, f"{file.name}: It is not kept any more.") from None
 
     def _conclude(self) -> RunResult:
         notebook, question = self._notebook, self._turn.question
         if notebook.ending:
             return self._ended(notebook.ending.outcome, notebook.ending.detail)
-        text, citations = self._room.passed(self._text.strip())
-        if self._finished != "stop":  # a stream that breaks off without an error, or an answer cut at its limit
-            raise _HandOff(HandoffReason.MODEL_FAILED, f"The answer ended early ({self._finished or 'broken off'}).")
-        if not text.strip():
-            raise _HandOff(HandoffReason.MODEL_EMPTY)
-        if text.strip() == _LIMIT_REACHED:
-            raise _HandOff(HandoffReason.MODEL_EXHAUSTED)
+        text, citations = self._speech.whole()
+        ended = self._speech.finished
+        if ended != "stop":  # a stream that breaks off without an error, or an answer cut at its limit
+            raise HandOff(HandoffReason.MODEL_FAILED, f"The answer ended early ({ended or 'broken off'}).")
+        if not text:
+            raise HandOff(HandoffReason.MODEL_EMPTY)
+        if text == _LIMIT_REACHED:
+            raise HandOff(HandoffReason.MODEL_EXHAUSTED)
         if promises_person(text):
-            raise _HandOff(HandoffReason.PROMISED_PERSON, f"It wrote: “{text[:300]}”")
+            raise HandOff(HandoffReason.PROMISED_PERSON, f"It wrote: “{text[:300]}”")
+        answered = self._result(Outcome.ANSWERED, f"{self._speech.lead}{text}", citations)
         if is_greeting(question) or is_thanks(question):
-            return self._result(Outcome.ANSWERED, text.strip(), citations)
+            return answered
         if notebook.consulted:  # it speaks of what a tool of this run has returned, which has no number
-            return self._result(Outcome.ANSWERED, text.strip(), citations)
+            return answered
         if notebook.calls >= MOST_CALLS and not citations:
-            raise _HandOff(HandoffReason.MODEL_EXHAUSTED)
+            raise HandOff(HandoffReason.MODEL_EXHAUSTED)
         if not notebook.grounded or not citations:
-            raise _HandOff(HandoffReason.WEAK_GROUNDING, "The answer named no source." if notebook.grounded else "")
-        return self._result(Outcome.ANSWERED, text.strip(), citations)
+            raise HandOff(HandoffReason.WEAK_GROUNDING, "The answer named no source." if notebook.grounded else "")
+        return answered
 
     def _ended(self, outcome: Outcome, detail: str) -> RunResult:
         match outcome:
             case Outcome.HANDED_OFF:
                 weak = self._notebook.searched and not self._notebook.grounded
                 detail = self._room.for_desk(detail)
-                raise _HandOff(HandoffReason.WEAK_GROUNDING if weak else HandoffReason.MODEL_ASKED, detail)
+                raise HandOff(HandoffReason.WEAK_GROUNDING if weak else HandoffReason.MODEL_ASKED, detail)
             case Outcome.CLARIFIED:
                 text, _ = self._room.passed(detail.strip())
                 if self._notebook.proposal:
                     return self._proposed(self._notebook.proposal, text)
                 if promises_person(text):
-                    raise _HandOff(HandoffReason.PROMISED_PERSON, f"It asked back: “{text[:300]}”")
+                    raise HandOff(HandoffReason.PROMISED_PERSON, f"It asked back: “{text[:300]}”")
                 return self._result(outcome, text or self._say(Line.ASK_BACK))
             case _:
                 return self._result(outcome, self._say(Line.DECLINED))
@@ -295,7 +275,7 @@ class Run:
         """Ask the customer, in fixed words; nobody may say yes to another sentence than is kept."""
         if passed != proposal.sentence:
             raise HeldBackError("The change that it proposed held what may not be passed on.")
-        asked = wording.text(Line.CONFIRM, self._turn.thread.language, what=proposal.sentence)
+        asked = self._say(Line.CONFIRM, what=proposal.sentence)
         return replace(self._result(Outcome.CLARIFIED, asked), proposal=proposal)
 
     def _handed_off(self, reason: HandoffReason, detail: str) -> RunResult:
@@ -306,15 +286,15 @@ class Run:
                 return self._result(Outcome.HANDED_OFF, done.text, reason=reason, detail=detail)
             step = TraceStep("Said in fixed words that it is done", f"{reason.sentence} {detail}".strip())
             return replace(done, trace=(*done.trace, step))
-        spoken = f"{self._spoken.rstrip()}\n\n{self._say(Line.CUT_SHORT)}" if self._spoken else ""
-        return self._result(Outcome.HANDED_OFF, spoken, self._spoken_sources, reason=reason, detail=detail)
+        said = self._speech
+        spoken = f"{said.spoken.rstrip()}\n\n{self._say(Line.CUT_SHORT)}" if said.spoken else ""
+        return self._result(Outcome.HANDED_OFF, spoken, said.sources, reason=reason, detail=detail)
 
     def _said_done(self, made: Action) -> RunResult:
-        done = wording.text(Line.DONE, self._turn.thread.language, what=made.sentence)
-        return self._result(Outcome.ANSWERED, done)
+        return self._result(Outcome.ANSWERED, self._say(Line.DONE, what=made.sentence))
 
-    def _say(self, line: Line) -> str:
-        return wording.text(line, self._turn.thread.language)
+    def _say(self, line: Line, **values: str) -> str:
+        return wording.text(line, self._turn.thread.language, **values)
 
     def _result(
         self,

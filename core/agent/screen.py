@@ -11,12 +11,15 @@ from agent_framework import ChatMiddleware, FunctionMiddleware
 
 from core import addresses, redaction
 from core.agent.citations import Sources
+from core.agent.sentences import sentence_before
 from core.agent.veil import Hiding, Showing
 from core.events import TraceStep
-from core.guard import Guard
+from core.guard import Echo, Guard
 from core.messages import Author, Citation
 from core.redaction import BY_DEFAULT, NEVER_KEPT, Kind, Veil
 from core.turn import Turn
+
+_AGAIN = 2_000  # characters; keys and pieces of instructions are shorter, however they are spelled out
 
 
 class HeldBackError(Exception):
@@ -46,16 +49,23 @@ class Room:
         sources.allow(screen.own)
         sources.trust(screen.hosts)
         sources.allow(_theirs(turn), hosts=False)
+        self._echo = Echo("" if turn.thread.is_theirs else "\n".join(said.text for said in turn.waiting))
 
     @property
     def middleware(self) -> Sequence[ChatMiddleware | FunctionMiddleware]:
         """What an agent needs, so that its model reads only what it may."""
         return [Hiding(self._veil), Showing(self._veil)]
 
-    def passed(self, text: str) -> tuple[str, tuple[Citation, ...]]:
-        """Return the model's `text` as a customer may read it, and its sources. Raises `HeldBackError`."""
-        if held := self._screen.guard.holds_back(text, self._sources.published):
+    def passed(self, text: str, judged: int = 0) -> tuple[str, tuple[Citation, ...]]:
+        """Return the model's `text` as a customer may read it, and its sources. Raises `HeldBackError`.
+
+        So many characters at its start were `judged` before: of these the last are looked at again, with what follows.
+        """
+        new = text[sentence_before(text, judged - _AGAIN) :]
+        if held := self._screen.guard.holds_back(new, self._sources.published):
             raise HeldBackError(held)
+        if self._echo.is_in(new, self._sources.published):
+            raise HeldBackError("It repeated the words of somebody whom nobody vouches for.")
         shown, citations = self._sources.resolve(self._veil.show(text))
         if self._sources.disguised(shown):
             raise HeldBackError("It held an address in disguise that no source names.")

@@ -27,3 +27,11 @@ def finished(text: str) -> str:
     pieces = split(text)
     last = pieces.pop() if pieces else ""
     return "".join(pieces) + last[: last.rfind("\n") + 1]
+
+
+def sentence_before(text: str, at: int) -> int:
+    """Return where the sentence or line begins that holds the character `at` of `text`; 0 for one before its start."""
+    start = 0
+    for end in _END.finditer(text, 0, max(at, 0)):
+        start = end.end()
+    return start

@@ -80,6 +80,7 @@ class Trouble:
     done: bool
     when: Callable[[JSON], bool] | None
     more: JSON
+    late: float = 0.0
 
     def meets(self, call: Call) -> bool:
         """Whether it is this call's."""
@@ -166,15 +167,17 @@ class SlackServer:
         drop: bool = False,
         done: bool = False,
         when: Callable[[JSON], bool] | None = None,
+        late: float = 0.0,
         **more: Any,
     ) -> Trouble:
         """Have the next `times` calls of `method` ('': any) go wrong; -1: all from now on.
 
         `retry_after`: status 429. `status`: a fault of Slack's. `error`: Slack's word, with `more` in the answer.
         `delay`: seconds before it is done. `drop`: the connection ends without an answer. `done`: what was asked is
-        done all the same. `when`: only for such arguments. With `delay` alone it is done and answered, late.
+        done all the same. `when`: only for such arguments. With `delay` alone it is done and answered, late; with
+        `late` it is done, and answered so many seconds later.
         """
-        trouble = Trouble(method, channel, times, error, status, retry_after, delay, drop, done, when, more)
+        trouble = Trouble(method, channel, times, error, status, retry_after, delay, drop, done, when, more, late)
         self._troubles.append(trouble)
         return trouble
 
@@ -255,6 +258,7 @@ class SlackServer:
         goes_wrong = trouble and (trouble.error or trouble.drop or trouble.retry_after or trouble.status != 200)
         call.answer = self._done(call) if not trouble or trouble.done or not goes_wrong else {}
         call.status = 200
+        await asyncio.sleep(trouble.late if trouble else 0)
         if trouble and goes_wrong:
             return self._goes_wrong(request, call, trouble)
         return web.json_response(call.answer, headers=self._headers(call.method))

@@ -85,6 +85,7 @@ class Trouble:
     drop: bool
     done: bool
     when: Callable[[JSON], bool] | None
+    late: float = 0.0
 
     def meets(self, call: Call) -> bool:
         """Whether it is this call's."""
@@ -256,15 +257,16 @@ class TeamsServer:
         drop: bool = False,
         done: bool = False,
         when: Callable[[JSON], bool] | None = None,
+        late: float = 0.0,
     ) -> Trouble:
         """Have the next `left` calls go wrong; -1: all from now on.
 
         `what`: an operation ('send'), a verb ('POST'), or part of a path with a slash; '' any. `status`, `code`: what
         is answered, `retry_after`: a 429 if nothing else. `delay`: seconds before it is done; alone, it is done and
-        answered, late. `drop`: it is done, but the connection ends without an answer. `done`: it is done all the same.
-        `when`: only for such bodies.
+        answered, late; with `late` it is done, and answered so many seconds later. `drop`: it is done, but the
+        connection ends without an answer. `done`: it is done all the same. `when`: only for such bodies.
         """
-        trouble = Trouble(what, left, status, code, retry_after, delay, drop, done or drop, when)
+        trouble = Trouble(what, left, status, code, retry_after, delay, drop, done or drop, when, late)
         self._troubles.append(trouble)
         return trouble
 
@@ -298,7 +300,9 @@ class TeamsServer:
             trouble.left -= 1
             await asyncio.sleep(trouble.delay)
         try:
-            return self._answer(request, call, asked, trouble)
+            answer = self._answer(request, call, asked, trouble)
+            await asyncio.sleep(trouble.late if trouble else 0)
+            return answer
         except Refused as refused:
             call.status, call.answer = refused.status, refused.body
             if refused.body is None:

@@ -424,7 +424,8 @@ async def test_a_change_that_the_tool_refuses_is_told_by_the_model(kim: Kim, mod
     await kim.say(MOVE)
     kim.order.state = "sent"
     model.then(say("It has been sent already, I'm afraid."))
-    assert await kim.say("yes") == ["It has been sent already, I'm afraid."]
+    not_done = f"This could not be done: {SENTENCE}"
+    assert await kim.say("yes") == [f"{not_done}\n\nIt has been sent already, I'm afraid."]
     assert returned(model)["returned"] == "Order 1042 has been sent already, so it can't be changed."
     assert [one.state for one in await kim.calls()] == [ActionState.FAILED]
 

@@ -46,8 +46,6 @@ ANSWER = "Standard delivery takes 2 to 4 working days. [1]"
 TALE = ["Parcels take two days [1]. ", "Bikes take a week [2]. ", "Shops hold them for ten days [1]. ", "That is all."]
 """Four sentences, one a piece."""
 SECRET = "secret-of-somebody"
-CHATS: tuple[Door, ...] = ("web", "slack", "teams")
-"""Where an answer is read while it grows."""
 
 
 def fixed(line: Line, **values: str) -> str:
@@ -132,8 +130,9 @@ def moving(function: Callable[..., Any], to: str = "{to}") -> Tool:
 class Way:
     """One thing that goes wrong when a customer asks `QUESTION`.
 
-    The model does `does`, then `at_last` for ever. The customer reads `reads`, and a case is there `because` of it.
-    The program is that of `SETTINGS[program]`, with the owner's `tool`.
+    The model does `does`, then `at_last` for ever. The customer reads `reads`, or `by_mail` where nobody reads along
+    while an answer grows, and a case is there `because` of it. The program is that of `SETTINGS[program]`, with the
+    owner's `tool`.
     """
 
     wrong: str
@@ -141,7 +140,7 @@ class Way:
     reads: Sequence[str]
     because: HandoffReason | None = None
     at_last: Script | None = None
-    doors: Sequence[Door] = DOORS
+    by_mail: Sequence[str] = ()
     program: str = "plain"
     tool: Tool | None = None
 
@@ -198,7 +197,7 @@ WAYS = [
         ],
         [BROKEN_OFF, TO_A_PERSON],
         R.PROMISED_PERSON,
-        doors=CHATS,
+        by_mail=[TO_A_PERSON],
     ),
     Way("it calls a tool twice at once", [together(search(), search()), say(ANSWER)], [ANSWER]),
     Way("it calls a tool twice in a row", [search(), search(), say(ANSWER)], [ANSWER]),
@@ -224,21 +223,21 @@ WAYS = [
         [search(), drop_after(3, say("".join(TALE), TALE))],
         [BROKEN_OFF, SORRY],
         R.MODEL_FAILED,
-        doors=CHATS,
+        by_mail=[SORRY],
     ),
     Way(
         "its stream ends early without an error",
         [search(), drop_after(3, say("".join(TALE), TALE), cleanly=True)],
         [BROKEN_OFF, SORRY],
         R.MODEL_FAILED,
-        doors=CHATS,
+        by_mail=[SORRY],
     ),
     Way(
         "its stream fails with an error",
         [search(), fail_after(3, say("".join(TALE), TALE))],
         [BROKEN_OFF, SORRY],
         R.MODEL_FAILED,
-        doors=CHATS,
+        by_mail=[SORRY],
     ),
     Way(
         "its stream breaks off in its first sentence",
@@ -252,7 +251,7 @@ WAYS = [
         [search(), say("".join(TALE), ["".join(TALE[:3]), TALE[3]], pace=asyncio.Event())],
         [BROKEN_OFF, SORRY],
         R.MODEL_FAILED,
-        doors=CHATS,
+        by_mail=[SORRY],
         program="in a hurry",
     ),
     Way("it is rate-limited for a moment", [SLOW_DOWN, search(), SLOW_DOWN, say(ANSWER)], [ANSWER]),
@@ -266,7 +265,7 @@ WAYS = [
         [search(), drop_after(3, say("".join(TALE), TALE))],
         [BROKEN_OFF, SORRY],
         R.MODEL_FAILED,
-        doors=CHATS,
+        by_mail=[SORRY],
         program="with another model",
     ),
     Way(
@@ -282,6 +281,7 @@ WAYS = [
         R.MODEL_ASKED,
         at_last=call("hand_off", {"reason": "an account"}),
     ),
+    Way("its answer never ends", [search(), say("Parcels are sent soon. " * 1_000, 1)], [SORRY], R.MODEL_FAILED),
     Way("its answer is cut at its length", [search(), say(ANSWER, ending="length")], [SORRY], R.MODEL_FAILED),
     Way("its answer is cut by a filter", [search(), say(ANSWER, ending="content_filter")], [SORRY], R.MODEL_FAILED),
     Way("its answer names no source", [search(), say("About two days. Trust me.")], [TO_A_PERSON], R.WEAK_GROUNDING),
@@ -360,7 +360,7 @@ async def the_case(program: Everywhere, customer: CustomerHand, because: Handoff
     return case
 
 
-ROWS = [pytest.param(way, door, id=f"{way.wrong}, {door}") for way in WAYS for door in way.doors]
+ROWS = [pytest.param(way, door, id=f"{way.wrong}, {door}") for way in WAYS for door in DOORS]
 
 
 @pytest.mark.parametrize(("way", "door"), ROWS)
@@ -373,8 +373,9 @@ async def test_a_customer_reads_one_answer_or_one_line_when(
     model.otherwise = way.at_last
     kim = await program.customer(door)
     said = await program.answers(kim, QUESTION)
-    assert read(said) == list(way.reads)
-    assert [bool(one.sources) for one in said] == ["[1]" in text for text in way.reads]
+    reads = way.by_mail if way.by_mail and door == "email" else way.reads
+    assert read(said) == list(reads)
+    assert [bool(one.sources) for one in said] == ["[1]" in text for text in reads]
     assert len(model.requests) <= 8
     assert not any(SECRET in json.dumps(one.json) for one in (*model.requests, *model.asides))
     if way.because:
@@ -388,7 +389,7 @@ async def test_a_customer_reads_one_answer_or_one_line_when(
 on_every_channel = pytest.mark.parametrize("door", DOORS)
 
 
-@pytest.mark.parametrize("door", ["web", "teams"])
+@on_every_channel
 async def test_a_stream_without_an_end_is_ended_and_goes_to_a_person(
     programs: Programs, model: FakeOpenAI, door: Door
 ) -> None:
@@ -396,13 +397,77 @@ async def test_a_stream_without_an_end_is_ended_and_goes_to_a_person(
     endless = [f"Parcel {number} takes two days [1]. " for number in range(20_000)]
     model.then(search(), say("".join(endless), endless))
     kim = await program.customer(door)
-    begun, line = read(await program.answers(kim, QUESTION))
-    words, _, end = begun.partition(f" {fixed(Line.CUT_SHORT)}")
+    *begun, line = read(await program.answers(kim, QUESTION))
+    assert line == SORRY
+    await the_case(program, kim, R.MODEL_FAILED)
+    if door == "email":
+        assert begun == [], "nobody reads along"
+        return
+    words, _, end = begun[0].partition(f" {fixed(Line.CUT_SHORT)}")
     told = words.count("[1]")
     assert told > 1
     assert words == "".join(endless[:told]).rstrip(), "each sentence once, in order"
-    assert (end, line) == ("", SORRY)
+    assert (len(begun), end) == (1, "")
+
+
+@pytest.mark.parametrize(("door", "which"), [("slack", 1), ("slack", 2), ("teams", 1)])
+async def test_a_piece_that_is_on_its_way_when_the_time_is_over_is_read_once(
+    programs: Programs, model: FakeOpenAI, door: Door, which: int
+) -> None:
+    program = await programs.open("in a hurry")
+    late = 3.0  # seconds, where a run has two
+    if door == "slack":
+        program.slack.fail("chat.startStream" if which == 1 else "chat.appendStream", late=late)
+    else:
+        program.teams.fail("send", late=late, when=lambda body: "Parcels take" in str(body.get("text")))
+    model.then(search(), say("".join(TALE), TALE))
+    kim = await program.customer(door)
+    try:
+        said = read(await program.answers(kim, QUESTION))
+    finally:
+        program.slack.heal()
+        program.teams.heal()
+    assert said[-1] == SORRY
+    assert " ".join(said).count("Parcels take two days") == 1
+    assert " ".join(said).count("Bikes take a week") <= 1
     await the_case(program, kim, R.MODEL_FAILED)
+
+
+GERMAN, GERMAN_ANSWER = "Wie lange dauert die Lieferung?", "Die Lieferung dauert zwei bis vier Werktage. [1]"
+
+
+@on_every_channel
+async def test_an_answer_in_another_language_is_asked_for_again_and_nobody_reads_it(
+    programs: Programs, model: FakeOpenAI, door: Door
+) -> None:
+    program = await programs.open("plain")
+    kim = await program.customer(door)
+    model.then(search(), say(ANSWER), search(), say(GERMAN_ANSWER))
+    assert read(await program.answers(kim, GERMAN)) == [GERMAN_ANSWER]
+    assert "Write all of your answer in German." in str(model.requests[-1].json)
+    assert await program.cases(kim) == []
+
+
+@on_every_channel
+async def test_a_model_that_keeps_to_another_language_leaves_the_answer_to_people(
+    programs: Programs, model: FakeOpenAI, door: Door
+) -> None:
+    program = await programs.open("plain")
+    kim = await program.customer(door)
+    model.otherwise = works
+    assert read(await program.answers(kim, GERMAN)) == [wording.text(Line.HANDED_OFF_FAILED, "de")]
+    case = await the_case(program, kim, R.MODEL_FAILED)
+    assert case["detail"] == "It answered in English, and the customer writes German."
+
+
+@pytest.mark.parametrize("wish", ["auf Englisch", "in English"])
+async def test_who_names_another_language_may_be_answered_in_it(
+    programs: Programs, model: FakeOpenAI, wish: str
+) -> None:
+    program = await programs.open("plain")
+    kim = await program.customer("web")
+    model.then(search(), say(ANSWER))
+    assert read(await program.answers(kim, f"{GERMAN} Bitte antworten Sie {wish}, danke.")) == [ANSWER]
 
 
 @on_every_channel
@@ -443,7 +508,7 @@ async def test_a_change_that_hangs_is_not_called_done(programs: Programs, model:
 
 
 @on_every_channel
-async def test_a_change_whose_tool_takes_other_arguments_by_now_is_not_made(
+async def test_a_change_whose_tool_takes_other_arguments_by_now_is_not_made_and_not_called_done(
     programs: Programs, model: FakeOpenAI, door: Door
 ) -> None:
     program = await programs.open("plain")
@@ -452,8 +517,10 @@ async def test_a_change_whose_tool_takes_other_arguments_by_now_is_not_made(
     kim = await program.customer(door)
     assert read(await program.answers(kim, MOVE)) == [ASKED]
     program.owns(moving(moves_elsewhere, "{street} in {town}"))
-    model.then(say("Sorry, that could not be done."))
-    assert read(await program.answers(kim, "yes")) == ["Sorry, that could not be done."]
+    model.then(say("Order 1042 goes to 4 Oak Road now."))
+    not_done = fixed(Line.NOT_DONE, what=SENTENCE)
+    [said] = read(await program.answers(kim, "yes"))
+    assert said == f"{not_done} Order 1042 goes to 4 Oak Road now.", "what is so is said before what a model says of it"
     assert MOVED == []
     [told] = model.requests[-1].tool_results.values()
     assert json.loads(told) == {"tool": "move", "ok": False, "returned": "The tool takes other arguments now."}

@@ -59,9 +59,10 @@ class Listener:
         if self.deaf:
             raise Superseded("a newer message came")
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str) -> bool:
         await self.check()
         self.heard.append(text)
+        return True
 
 
 def turn(*messages: str | tuple[Author, str]) -> Turn:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.agent.sentences import finished, split
+from core.agent.sentences import finished, sentence_before, split
 
 ENDS = (".", "!", "?", "。", "؟", "...", "\n", "\n\n", "”", ")", "]")
 REST = (
@@ -73,3 +73,15 @@ def test_a_sentence_is_finished_once_the_next_one_has_begun() -> None:
     assert finished("Two days. [1] ") == ""
     assert finished("Two days. [1] A") == "Two days. [1] "
     assert finished("- Two days\n") == "- Two days\n"
+
+
+@given(any_text, st.integers(-5, 100))
+def test_a_sentence_begins_before_each_of_its_characters(text: str, at: int) -> None:
+    start = sentence_before(text, at)
+    assert 0 <= start <= max(at, 0)
+    assert "".join(split(text)).startswith(text[:start])
+
+
+def test_the_sentence_of_a_character_is_found() -> None:
+    text = "One here. Two here. Three here."
+    assert [sentence_before(text, at) for at in (-1, 0, 5, 12, 25)] == [0, 0, 0, 10, 20]

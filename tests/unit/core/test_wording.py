@@ -51,8 +51,8 @@ def test_only_the_places_that_the_product_fills_occur() -> None:
     assert {line for line, places in used.items() if places == {"{company}"}} == {"mail_subject"}
     assert {line for line, places in used.items() if places == {"{articles}"}} == {"other_language"}
     assert {line for line, places in used.items() if places == {"{most}"}} == {"files_left_out"}
-    assert {line for line, places in used.items() if places == {"{what}"}} == {"confirm", "done"}
-    assert sum(bool(places) for places in used.values()) == len(about_operators) + 7
+    assert {line for line, places in used.items() if places == {"{what}"}} == {"confirm", "done", "not_done"}
+    assert sum(bool(places) for places in used.values()) == len(about_operators) + 8
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
