@@ -246,6 +246,12 @@ class KnowledgeStore:
             for table in (documents, state):
                 await connection.execute(delete(table).where(table.c.collection.in_(list(replaced))))
 
+    async def newest(self) -> Contents:
+        """Return everything of the collection that is complete, and was written to most often if there are several."""
+        states = await self.states()
+        whole = [name for name, one in states.items() if one.complete] or list(states)
+        return await self.contents(max(whole, key=lambda name: states[name].generation, default=""))
+
     async def contents(self, collection: str) -> Contents:
         """Return everything of a collection, from one consistent view."""
         async with self._database.reading(much=True) as connection:

@@ -14,6 +14,7 @@ from core.store.credentials import Credentials
 from core.store.deliveries import Deliveries
 from core.store.desks import Desks
 from core.store.engine import Database
+from core.store.examples import Examples
 from core.store.extractions import Extractions
 from core.store.figures import FiguresOf
 from core.store.gaps import Gaps
@@ -44,6 +45,7 @@ class Store:
         self.gaps = Gaps(database)
         self.actions = Actions(database)
         self.articles = Articles(database)
+        self.examples = Examples(database)
 
     async def thread(self, thread: ThreadId) -> Thread:
         """Return a thread by its id. Raises LookupError if there is none."""
