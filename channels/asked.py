@@ -18,6 +18,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _KEPT = 3600.0  # seconds
+_STALE = 86_400.0  # seconds that an answer may stand in for those that did not come since
 _AWAY = 30.0  # seconds after which what was not to be had is asked for again
 _MOST = 10_000
 _PATIENCE = 1.0  # seconds: Slack waits for three until it sends the event again
@@ -30,20 +31,21 @@ class Asked(Generic[T]):
         """`failure` is what the log calls it when nothing was said; `unknown` stands for it."""
         self._failure = failure
         self._unknown = unknown
-        self._known: dict[str, tuple[T, float]] = {}
+        self._known: dict[str, tuple[T, float, float]] = {}  # what was said, until when it is kept, when it was said
 
     async def of(self, person: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Return what `ask` says of `person`, or said lately; `unknown` if it says nothing within a second."""
-        said, until = self._known.get(person, (self._unknown, 0.0))
-        if time.monotonic() < until:
+        said, until, at = self._known.get(person, (self._unknown, 0.0, 0.0))
+        now = time.monotonic()
+        if now < until:
             return said
         try:
             async with asyncio.timeout(_PATIENCE):
-                said, kept = await ask(), _KEPT
+                said, at, kept = await ask(), now, _KEPT
         except (ThreadlineError, TimeoutError) as away:
             log.info(self._failure, person=person, why=str(away) or "no answer in time")
-            kept = _AWAY  # what was known an hour ago is better than nothing
+            said, kept = said if now - at < _STALE else self._unknown, _AWAY
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[person] = (said, time.monotonic() + kept)
+        self._known[person] = (said, time.monotonic() + kept, at)
         return said

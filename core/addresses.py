@@ -44,12 +44,15 @@ _OTHER_DOTS = str.maketrans("。．｡․", "....")
 
 MAX_MAILBOX = 190
 """Characters of an address by which a customer is known; RFC 5321 allows 254, our tables have room for these."""
-_MAILBOX = re.compile(r"[^\s@<>\"(),:;\\]+@[^\s@<>\"(),:;\\]+")
+_MAILBOX = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9.-]+")
 
 
 def mailbox(given: object) -> str:
-    """Return a mail address as customers are known by it, in lower case; '' for what is none."""
-    plain = given.strip().lower() if isinstance(given, str) else ""
+    """Return a mail address as customers are known by it, in lower case; '' for what is none.
+
+    Only ASCII: other letters have capitals that become its own (U+212A, the Kelvin sign, a k).
+    """
+    plain = given.strip().lower() if isinstance(given, str) and given.isascii() else ""
     return plain if len(plain) <= MAX_MAILBOX and _MAILBOX.fullmatch(plain) else ""
 
 

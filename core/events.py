@@ -131,6 +131,7 @@ class CustomerSaid:
     route: dict[str, object] = field(default_factory=dict)
     customer: str = ""
     email: str = ""
+    alone: bool = True
     kind: Literal["customer_said"] = "customer_said"
 
 

@@ -105,8 +105,9 @@ class InboundMessage:
 
     `full` is everything that was written, if `text` is only what is new in it; `subject` the conversation's title.
     `verified`: somebody vouches for who wrote it; `trust` says so, or not, in a sentence for operators. `email` is an
-    address that somebody vouches is theirs, in lower case ('' none): by it they are one on every channel. `route` is
-    what the channel will need to answer, as JSON values that only it reads.
+    address that somebody vouches is theirs, in lower case ('' none): by it they are one on every channel. `alone`:
+    nobody but the customer reads what is answered. `route` is what the channel will need to answer, as JSON values that
+    only it reads.
     """
 
     key: ThreadKey
@@ -120,6 +121,7 @@ class InboundMessage:
     subject: str = ""
     trust: str = ""
     email: str = ""
+    alone: bool = True
     route: dict[str, object] = field(default_factory=dict)
     raw: dict[str, object] = field(default_factory=dict)
 

@@ -76,8 +76,8 @@ class Thread:
     `surveyed` the last one whose survey was sent. `language` is what the customer writes in ('' unknown);
     `verified` says that somebody vouched for who wrote all of the customer's messages, and that it was always
     `customer`, `trust` what is known of the last one's sender; `email` is an address of theirs then, that somebody
-    vouches for, if one is known. `subject` is the conversation's title, `route` what
-    the channel needs to answer, `pending` the change that the customer was asked about.
+    vouches for, if one is known; `alone`: nobody else reads what they are answered. `subject` is the conversation's
+    title, `route` what the channel needs to answer, `pending` the change that the customer was asked about.
     """
 
     id: ThreadId
@@ -86,6 +86,7 @@ class Thread:
     customer_name: str = ""
     verified: bool = False
     email: str = ""
+    alone: bool = True
     language: str = ""
     owner: Owner = BOT
     epoch: int = 0

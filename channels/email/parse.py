@@ -111,6 +111,7 @@ def message(
             f"This sender takes no part in the conversation “{stranger_to.subject or stranger_to.id}”, "
             "whose reply address they used: this is a new one."
         )
+    route = _route(mail, to, addresses, thread, verified=trust.verified)
     return InboundMessage(
         key=thread.key if thread else key(addresses, _new(mail, event, stranger_to)),
         event_id=event,
@@ -123,7 +124,8 @@ def message(
         subject=one_line(mail.subject, _MOST_SUBJECT),
         trust=" ".join(sentences),
         email=mailbox(mail.from_.address) if verified else "",
-        route=_route(mail, to, addresses, thread, verified=trust.verified),
+        alone=not route["cc"],
+        route=route,
         raw={"file": raw} if raw else {},
     )
 

@@ -94,6 +94,7 @@ class Customers:
                 name=profile.name,
                 verified=True,
                 email=profile.email,
+                alone=said.direct,
                 files=files,
                 full=full,
                 trust=self._trust(said.team, profile),
@@ -195,6 +196,7 @@ class Customers:
                 profile.name,
                 verified=True,
                 email=profile.email,
+                alone=press.place.channel.startswith("D"),
                 raw=body,
             )
             await self._inbox.accept(wish)

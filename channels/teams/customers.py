@@ -83,6 +83,7 @@ class Customers:
                 full=full,
                 trust=self._trust(said.person),
                 email=await self._people.address(said.person, said.place),
+                alone=said.place.scope is Scope.PERSONAL,
                 route=parse.route(said.place, said.person),
                 raw=raw,
             )
@@ -144,6 +145,7 @@ class Customers:
                 who.name,
                 verified=True,
                 email=await self._people.address(who, pressed.place),
+                alone=pressed.place.scope is Scope.PERSONAL,
                 route=parse.route(pressed.place, who),
                 raw=raw,
             )

@@ -35,5 +35,5 @@ def proved(member: dict[str, Any]) -> str:
     It is the principal name: its domain is one that the organisation had to prove to own, where `email` is whatever
     its administrator wrote (learn.microsoft.com, "Migrate away from using email claims for user identification").
     """
-    name = str(member.get("userPrincipalName") or "")
-    return "" if "#ext#" in name.lower() else mailbox(name)
+    name, role = (str(member.get(one) or "") for one in ("userPrincipalName", "userRole"))
+    return "" if "#ext#" in name.lower() or role.lower() not in {"", "user"} else mailbox(name)

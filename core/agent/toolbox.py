@@ -25,6 +25,7 @@ MOST_SENTENCE = 1_000  # characters that a customer is asked to agree to
 _ASKED = "The customer is being asked to confirm."
 _GONE = "The tool is not there any more."
 _CHANGED = "The tool takes other arguments now."
+_NOT_THEIRS = "Nobody vouches any more for who asks in this conversation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Toolbox:
 
     def offered(self, thread: Thread, *, changing: bool) -> list[FunctionTool]:
         """Return the tools that a run of `thread` may call: account tools only where somebody vouches for them."""
-        theirs = [one for one in self._all() if thread.verified or one.for_anyone]
+        theirs = [one for one in self._all() if _may_call(one, thread)]
         return [self._function(one) for one in theirs if changing or not one.changes]
 
     def _function(self, owned: Owned) -> FunctionTool:
@@ -83,6 +84,8 @@ class Toolbox:
     async def _once(self, owned: Owned | None, action: Action, turn: Turn) -> Ended:
         if owned is None:
             return Ended(ActionState.FAILED, _GONE, 0)
+        if not _may_call(owned, turn.thread):  # somebody else has written into the conversation since
+            return Ended(ActionState.FAILED, _NOT_THEIRS, 0)
         if action.tries > owned.tries:
             return Ended(ActionState.UNKNOWN, "It had been begun before and may not be begun again.", 0)
         try:
@@ -90,6 +93,11 @@ class Toolbox:
         except ArgumentsError:
             return Ended(ActionState.FAILED, _CHANGED, 0)
         return await carry_out(owned, caller_of(turn, action.id), arguments)
+
+
+def _may_call(owned: Owned, thread: Thread) -> bool:
+    """Whether somebody vouches for the customer, or the tool is for anyone."""
+    return thread.verified or owned.for_anyone
 
 
 def caller_of(turn: Turn, key: str) -> Caller:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, false, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.case import Case, CaseFilter, Earlier
@@ -216,9 +216,10 @@ class Cases:
 
 
 def _of_the_same(thread: Thread) -> ColumnElement[bool]:
-    """Match the threads of the customer of `thread`, on whatever channel."""
+    """Match the threads of the customer of `thread`, on whatever channel, as far as somebody vouches for them."""
     theirs = threads_table.c.customer.in_(thread.identities)
-    return or_(theirs, threads_table.c.email == thread.email) if thread.email else theirs
+    same = or_(theirs, threads_table.c.email == thread.email) if thread.email else theirs
+    return and_(same, threads_table.c.verified) if thread.is_theirs else false()
 
 
 def _to_case(

@@ -14,13 +14,16 @@ from core.thread import Thread
 
 MOST_REMEMBERED = 50
 MAX_FACT = 500
+_OF_THEM = facts.c.customer.in_(bindparam("customers", expanding=True))
 _ABOUT = (
     select(facts, threads.c.channel)
     .join(threads, threads.c.id == facts.c.thread_id)
-    .where(facts.c.customer.in_(bindparam("customers", expanding=True)))
+    .where(_OF_THEM)
     .order_by(facts.c.at.desc(), facts.c.id)
     .limit(MOST_REMEMBERED)
 )
+_SAID_HERE = _ABOUT.where(facts.c.thread_id == bindparam("thread"))
+_SAME = delete(facts).where(_OF_THEM, facts.c.text == bindparam("words"))
 _NEWEST = (
     select(facts.c.id)
     .where(facts.c.customer == bindparam("of_customer"))
@@ -33,11 +36,12 @@ _TRIM = delete(facts).where(facts.c.customer == bindparam("of_customer"), facts.
 async def remember(connection: AsyncConnection, thread: Thread, text: str, now: float) -> None:
     """Keep `text` (cut at `MAX_FACT` characters) about the customer of `thread`, in the caller's transaction.
 
-    Of facts beyond `MOST_REMEMBERED` the oldest go.
+    It takes the place of the same words; of facts beyond `MOST_REMEMBERED` the oldest go.
     """
-    customer = thread.identities[-1]
+    customer, words = thread.identities[-1], text[:MAX_FACT]
+    await connection.execute(_SAME, {"customers": thread.identities, "words": words})
     await connection.execute(
-        insert(facts).values(id=new_id("f"), customer=customer, thread_id=thread.id, text=text[:MAX_FACT], at=now)
+        insert(facts).values(id=new_id("f"), customer=customer, thread_id=thread.id, text=words, at=now)
     )
     await connection.execute(_TRIM, {"of_customer": customer})
 
@@ -45,17 +49,23 @@ async def remember(connection: AsyncConnection, thread: Thread, text: str, now: 
 async def about(connection: AsyncConnection, thread: Thread) -> tuple[Fact, ...]:
     """Return the newest `MOST_REMEMBERED` facts about the customer of `thread`, oldest first.
 
-    None if nobody vouches for them: they may be about another.
+    None if nobody vouches for them: they may be about another. Where others read along, only what was said there.
     """
     if not thread.is_theirs:
         return ()
-    rows = (await connection.execute(_ABOUT, {"customers": thread.identities})).all()
+    known = _ABOUT if thread.alone else _SAID_HERE
+    values = {"customers": thread.identities, **({} if thread.alone else {"thread": thread.id})}
+    rows = (await connection.execute(known, values)).all()
     return tuple(Fact(FactId(row.id), row.text, row.at, ThreadId(row.thread_id), row.channel) for row in reversed(rows))
 
 
 async def forget(connection: AsyncConnection, thread: Thread, fact: FactId) -> None:
-    """Drop a fact about the customer of `thread`, in the caller's transaction. Raises `Refused` if there is none."""
-    theirs = facts.c.customer.in_(thread.identities)
-    gone = await connection.execute(delete(facts).where(facts.c.id == fact, theirs))
-    if gone.rowcount != 1:
+    """Drop a fact about the customer of `thread`, wherever it was said, in the caller's transaction.
+
+    Raises `Refused` if there is none, or if nobody vouches for the customer.
+    """
+    them = {"customers": thread.identities}
+    words = await connection.scalar(select(facts.c.text).where(_OF_THEM, facts.c.id == fact), them)
+    if words is None or not thread.is_theirs:
         raise Refused("That is not known about this customer, or was forgotten already.")
+    await connection.execute(_SAME, {**them, "words": words})

@@ -183,6 +183,7 @@ class Receipts:
                     inbound.route,
                     inbound.customer,
                     inbound.email,
+                    inbound.alone,
                 )
             case InboundIgnored():
                 about = await threads.find(connection, inbound.key)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 
 metadata = MetaData(
@@ -70,6 +71,7 @@ threads = Table(
     Column("customer_name", NAME, nullable=False, server_default=""),
     Column("verified", Boolean, nullable=False, server_default=false()),
     Column("email", NAME, nullable=False, server_default=""),
+    Column("alone", Boolean, nullable=False, server_default=true()),
     Column("language", String(8), nullable=False, server_default=""),
     Column("owner", String(60), nullable=False),
     Column("epoch", Integer, nullable=False),

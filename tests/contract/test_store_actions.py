@@ -1,18 +1,22 @@
 """Calls of the owner's tools, on every database: one change, one key, one end, whoever works on it and dies."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import pytest
 
 from core.actions import CONFIRM_SECONDS, MOST_TRIES, Action, ActionState, Call, Proposal
+from core.agent.owned import from_tool
+from core.agent.toolbox import Toolbox
 from core.errors import Superseded
 from core.events import HandoffReason, Outcome, RunResult
-from core.ids import ThreadId
-from core.messages import DeskAction
+from core.ids import ThreadId, ThreadKey
+from core.messages import DeskAction, InboundMessage
 from core.store import schema
 from core.store.leases import LEASE_SECONDS, Lease
 from core.store.ledger import RunLedger
 from core.store.store import Store
+from core.tools import Caller, Secret, Tool
 from tests.contract.scene import ASKED, Scene, another, answered
 from tests.support import ManualClock
 
@@ -189,3 +193,27 @@ async def test_a_change_that_nobody_ever_answers_is_forgotten(scene: Scene) -> N
     await scene.store.actions.forget_unanswered(scene.clock.tick(CONFIRM_SECONDS + 1) - CONFIRM_SECONDS)
     assert await state(scene) == [("expired", 0)]
     assert "7731" not in str(await scene.rows(schema.actions))
+
+
+async def test_a_confirmed_change_is_not_made_once_somebody_else_has_written(scene: Scene) -> None:
+    called: list[Caller] = []
+
+    async def move(caller: Caller, to: Annotated[str, "Where to"], pin: Annotated[str, "The PIN", Secret]) -> str:
+        """Move it."""
+        called.append(caller)
+        return "Moved."
+
+    def said(words: str, who: str) -> InboundMessage:
+        key = ThreadKey("slack", "T", "C:1")
+        return InboundMessage(key, f"{who}:{words}", f"slack:T/{who}", words, verified=True)
+
+    for words, who in (("Move it", "KIM"), ("yes", "KIM"), ("What is this about?", "EVE")):
+        await scene.enter(said(words, who))
+        if words == "Move it":
+            await scene.finish_run(PROPOSED)
+    lease = await scene.claim_run()
+    turn = await scene.store.runs.turn(lease)
+    assert turn.action
+    toolbox = Toolbox((from_tool(Tool(move, changes=True, sentence="Move it to {to}")),))
+    made = await toolbox.make(turn.action, turn, ledger(scene, lease))
+    assert (made.state, called) == (ActionState.FAILED, [])

@@ -15,7 +15,7 @@ import pytest_asyncio
 from channels.recording import quiet
 from channels.slack.names import Place
 from kb.embed import Embedder
-from tests.contract.mail import SUPPORT, MailCustomer, post
+from tests.contract.mail import SUPPORT, MailCustomer, post, vouched
 from tests.contract.slack import SlackCustomer, SlackKit
 from tests.contract.teams import TeamsCustomer, TeamsKit
 from tests.fakes.openai_server import FakeOpenAI, Step, call, say
@@ -206,3 +206,84 @@ async def test_who_joins_anothers_conversation_makes_nobody_known_there(house: E
     thread = await house.store.find_thread(Place(room.id, done.ts).key(TEAM))
     assert thread
     assert (thread.verified, thread.email) == (False, "")
+
+
+async def test_an_address_that_slack_takes_back_is_nobodys_any_more(
+    house: Everywhere, reader: Reader, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.asked._KEPT", 0.0)
+    slack = in_slack(house, email=address)
+    await slack.says(QUESTION)
+    await quiet(house.store)
+    slack.person.member.is_email_confirmed = False
+    await slack.says(f"Note that I ride a Lark 3. {QUESTION}")
+    await quiet(house.store)
+    thread = await house.store.find_thread(slack.key)
+    assert thread
+    assert thread.email == ""
+    assert await told(house, reader, slack)
+    assert not await told(house, reader, await in_mail(house, address)), "whoever has the address by now"
+
+
+async def test_what_was_said_in_private_is_not_used_where_others_read_along(
+    house: Everywhere, reader: Reader, address: str
+) -> None:
+    mail = await in_mail(house, address)
+    await mail.says(f"Note that I ride a Lark 3. {QUESTION}")
+    await quiet(house.store)
+    slack = in_slack(house, email=address)
+    assert await told(house, reader, slack)
+    room = house.slack.channel("cycling", slack.person)
+    for _ in range(2):
+        reader.read = ""
+        done = await slack.person.writes(room.id, QUESTION, mention=True)
+        await quiet(house.store)
+        assert QUESTION in reader.read
+        assert FACT not in reader.read
+    await slack.person.writes(room.id, f"Note that I ride a Lark 3. {QUESTION}", mention=True, thread_ts=done.ts)
+    await quiet(house.store)
+    reader.read = ""
+    await slack.person.writes(room.id, QUESTION, thread_ts=done.ts)
+    await quiet(house.store)
+    assert FACT in reader.read, "it was said in that very thread"
+    copied = letter(f"Kim <{address}>", QUESTION, Cc="ann@elsewhere.example")
+    reader.read = ""
+    await post(house, vouched(copied), address, [SUPPORT])
+    await quiet(house.store)
+    assert QUESTION in reader.read
+    assert FACT not in reader.read
+
+
+async def test_a_forgers_case_shows_nothing_of_whom_they_name_and_takes_nothing_from_them(
+    house: Everywhere, reader: Reader, address: str
+) -> None:
+    mail = await in_mail(house, address)
+    await mail.says(f"Note that I ride a Lark 3. {QUESTION}")
+    await quiet(house.store)
+    forged = letter(f"Kim <{address}>", "I want to talk to a person")
+    await post(house, plain(forged), address, [SUPPORT])
+    await mail.says("I want to talk to a person")
+    await quiet(house.store)
+    named = {one.id: one for one in await house.store.cases.find("all") if one.thread.customer == f"email:{address}"}
+    [theirs] = [one for one in named.values() if one.thread.verified]
+    [forgers] = [one for one in named.values() if not one.thread.verified]
+    assert (await house.operator.case(forgers.id))["earlier"] == []
+    assert (await house.operator.case(theirs.id))["earlier"] == []
+    [known] = (await house.operator.case(theirs.id))["known"]
+    assert (await house.operator.act(forgers.id, "forget", text=known["id"])).status == 409
+    assert [one["id"] for one in (await house.operator.case(theirs.id))["known"]] == [known["id"]]
+
+
+async def test_what_is_noted_on_two_channels_is_one_and_is_forgotten_on_both(
+    house: Everywhere, reader: Reader, address: str
+) -> None:
+    mail, slack = await in_mail(house, address), in_slack(house, email=address)
+    for customer in (mail, slack, mail):
+        await customer.says(f"Note that I ride a Lark 3. {QUESTION}")
+        await quiet(house.store)
+    await slack.says("I want to talk to a person")
+    await quiet(house.store)
+    [case] = await house.cases(slack)
+    [known] = case["known"]
+    assert (await house.operator.act(case["id"], "forget", text=known["id"])).status == 200
+    assert not await told(house, reader, mail)

@@ -35,6 +35,7 @@ def test_slack_is_believed_the_addresses_that_our_own_members_confirmed(changed:
         ("kim_example.com#EXT#@larkfield.example", ""),
         ("kim", ""),
         (None, ""),
+        ("\u212aim@example.com", ""),
     ],
 )
 def test_teams_is_believed_principal_names_and_no_guests(name: object, email: str) -> None:
@@ -43,7 +44,24 @@ def test_teams_is_believed_principal_names_and_no_guests(name: object, email: st
 
 @pytest.mark.parametrize(
     "given",
-    ["", "kim", "@example.com", "kim@", "a b@c.example", "a@b@c.de", "<a@b.example>", "x" * 200 + "@b.c", 7],
+    [
+        "",
+        "kim",
+        "@example.com",
+        "kim@",
+        "a b@c.example",
+        "a@b@c.de",
+        "<a@b.example>",
+        "x" * 200 + "@b.c",
+        7,
+        "\u212aim@b.de",
+    ],
 )
 def test_what_is_no_address_is_none(given: object) -> None:
     assert mailbox(given) == ""
+
+
+@pytest.mark.parametrize("role", ["guest", "anonymous", "federated"])
+def test_teams_is_believed_nothing_of_those_who_are_no_members(role: str) -> None:
+    assert proved({"userPrincipalName": "kim@example.com", "userRole": role}) == ""
+    assert proved({"userPrincipalName": "kim@example.com", "userRole": "user"}) == "kim@example.com"
