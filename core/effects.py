@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.actions import ActionState, Proposal
 from core.events import RunResult, Suggestion
-from core.ids import ActionId, CaseId, DeliveryId, FactId, FileId, MessageId, OperatorId, RunId
+from core.ids import ActionId, CaseId, DeliveryId, FileId, MessageId, OperatorId, RunId
 from core.memory import Recap
 from core.messages import Author, Citation, Rating
 
@@ -188,9 +188,9 @@ class KeepRecap:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Keep a fact about the thread's customer no longer."""
+    """Keep a fact about the thread's customer no longer: its id, or the name that operators call it by."""
 
-    fact: FactId
+    fact: str
 
 
 @dataclass(frozen=True, slots=True)

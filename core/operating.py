@@ -25,7 +25,7 @@ from core.effects import (
 )
 from core.errors import Refused
 from core.events import OperatorDid
-from core.ids import FactId, OperatorId, RunId, new_id
+from core.ids import OperatorId, RunId, new_id
 from core.messages import Author, DeskAction, Resolution
 from core.policy import Moment
 from core.thread import BOT, DESK, ActiveRun, Owner, OwnerKind, Resolved, Thread
@@ -77,7 +77,7 @@ def _allowed(thread: Thread, event: OperatorDid, moment: Moment) -> Decision:
         case DeskAction.EDIT | DeskAction.WITHDRAW | DeskAction.CHECK | DeskAction.RESEND:
             return Decision(thread, (_on_message(event), ShowCard(event.case)))
         case DeskAction.FORGET:
-            return Decision(thread, (Forget(FactId(event.text)), ShowCard(event.case)))
+            return Decision(thread, (Forget(event.text.strip()), ShowCard(event.case)))
         case _:
             assert_never(event.action)
 

@@ -1,4 +1,4 @@
-"""What operators ask for in words ('mine', 'claim 12', 'late bike'), and the cases that answer it.
+"""What operators ask for in words ('mine', 'claim 12', 'known 12', 'late bike'), and what answers it.
 
 Slack's desk is asked by /support, Teams' by a mention of the app; both show what is found in their own way.
 """
@@ -7,9 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.desk.words import one_line
+from channels.desk.words import customer, one_line, said_on
 from core.case import Case
 from core.ids import OperatorId
+from core.memory import Fact
+from core.messages import DeskAction
 from core.policy import Policy
 from core.store.cases import Cases
 from core.thread import OwnerKind
@@ -17,7 +19,7 @@ from core.thread import OwnerKind
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What was asked: 'list', 'claim', 'search' or 'help', and the rest."""
+    """What was asked: 'list', 'claim', 'known', 'forget', 'search' or 'help', and the rest."""
 
     word: str
     rest: str = ""
@@ -26,6 +28,9 @@ class Command:
 
 _LISTS = {"": "Open cases", "mine": "Your cases", "unclaimed": "Unclaimed cases", "overdue": "Overdue cases"}
 _NUMBER = re.compile(r"#?(\d{1,9})\Z")
+_OF_CASE = re.compile(r"#?(\d{1,9})(?: (\S+))?\Z")
+ACTIONS = {"claim": DeskAction.CLAIM, "forget": DeskAction.FORGET}
+"""What a command does to a case; the others only look."""
 
 
 def command(text: str) -> Command:
@@ -35,13 +40,16 @@ def command(text: str) -> Command:
     number = _NUMBER.match(rest or word)
     if word == "claim" and number:
         return Command("claim", rest, int(number[1]))
+    of_case = _OF_CASE.match(rest)
+    if of_case and (word, bool(of_case[2])) in {("known", False), ("forget", True)}:
+        return Command(word, of_case[2] or "", int(of_case[1]))
     if word == "search" and rest:
         return Command("search", rest)
     if word in _LISTS and not rest:
         return Command("list", word)
     if word in {"list", "cases"} and rest.lower() in _LISTS:
         return Command("list", rest.lower())
-    if word in {"claim", "list"} or (word in {"help", "?", "search"} and not rest):
+    if word in {"claim", "list", "known", "forget"} or (word in {"help", "?", "search"} and not rest):
         return Command("help")
     if not rest and number:
         return Command("search", "", int(number[1]))
@@ -58,6 +66,20 @@ async def asked_for(command: Command, operator: OperatorId, cases: Cases, now: f
         return [await cases.numbered(command.number)]
     except LookupError:
         return []
+
+
+def afterwards(done: Command) -> Command:
+    """Return what shows that a command was done: the case, or what is still known."""
+    return Command("known" if done.word == "forget" else "search", "", done.number)
+
+
+def known(case: Case, facts: Sequence[Fact]) -> str:
+    """Return what is known about a case's customer, a line each, and how each is forgotten."""
+    if not facts:
+        return f"Nothing is known about {one_line(customer(case), 100)}."
+    lines = [f"{one.name}  {one_line(one.text, 300)} ({said_on(one)})" for one in facts]
+    how = f"forget {case.number} {facts[-1].name}  forgets the last of them, on every channel"
+    return "\n".join((f"Known about {one_line(customer(case), 100)}", *lines, how))
 
 
 def heading(command: Command, many: int) -> str:

@@ -5,12 +5,14 @@ Called by the desks' `render`, which put these words where their platform shows 
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from channels.notes import notes_of
 from core.case import Case, Overdue
 from core.delivery import Delivery, DeliveryState
 from core.desk import RESENDABLE
 from core.figures import duration
+from core.memory import Fact
 from core.messages import Author, Message, Resolution
 from core.policy import Policy
 from core.thread import OwnerKind
@@ -62,6 +64,12 @@ def cut(text: str, most: int) -> tuple[list[str], list[str]]:
 def customer(case: Case) -> str:
     """Return what operators call the customer."""
     return case.thread.customer_name or f"Customer {case.thread.key.conversation[-4:]}"
+
+
+def said_on(fact: Fact) -> str:
+    """Return when and where something was noted about a customer: '3 May 2026, Slack'."""
+    day = datetime.fromtimestamp(fact.at, UTC)
+    return f"{day.day} {day:%b %Y}, {CHANNELS.get(fact.channel, fact.channel)}"
 
 
 def title(case: Case) -> str:

@@ -59,13 +59,14 @@ async def about(connection: AsyncConnection, thread: Thread) -> tuple[Fact, ...]
     return tuple(Fact(FactId(row.id), row.text, row.at, ThreadId(row.thread_id), row.channel) for row in reversed(rows))
 
 
-async def forget(connection: AsyncConnection, thread: Thread, fact: FactId) -> None:
+async def forget(connection: AsyncConnection, thread: Thread, fact: str) -> None:
     """Drop a fact about the customer of `thread`, wherever it was said, in the caller's transaction.
 
-    Raises `Refused` if there is none, or if nobody vouches for the customer.
+    `fact` is its id, or its name. Raises `Refused` if there is none, or if nobody vouches for the customer.
     """
-    them = {"customers": thread.identities}
-    words = await connection.scalar(select(facts.c.text).where(_OF_THEM, facts.c.id == fact), them)
-    if words is None or not thread.is_theirs:
+    named = [one for one in await about(connection, thread) if fact in {one.id, one.name}]
+    if not named:
         raise Refused("That is not known about this customer, or was forgotten already.")
-    await connection.execute(_SAME, {**them, "words": words})
+    if len(named) > 1:
+        raise Refused("Two facts are called so. Forget them on the web desk.")
+    await connection.execute(_SAME, {"customers": thread.identities, "words": named[0].text})

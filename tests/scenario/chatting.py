@@ -20,6 +20,7 @@ from bot.settings import Settings
 from channels.recording import quiet
 from core.ids import ThreadKey
 from core.messages import Author, Message
+from core.store import facts
 from core.store.store import Store
 from core.thread import Thread
 from kb.embed import Embedder
@@ -130,6 +131,14 @@ class Conversation(ABC, Generic[Shown]):
         await until(posted, WITHIN)
         await self.office.silence()
         return self.posts[number - 1]
+
+    async def noted(self, fact: str) -> str:
+        """Have the assistant note `fact` about the customer; returns what operators call it."""
+        thread, store = await self.thread(), self.office.store
+        assert thread
+        async with store.database.writing("test") as connection:
+            await facts.remember(connection, thread, fact, self.office.clock())
+        return next(one.name for one in await store.facts_about(thread) if one.text == fact)
 
     async def thread(self) -> Thread | None:
         """Return it as our store has it; None if it has nothing of it."""

@@ -16,7 +16,8 @@ from bot.doctor_slack import examine_slack
 from channels.desk.answers import NEVER_READ, NO_NOTE_OF_IT, TOO_MANY_FILES
 from channels.slack.desk.actions import CARD_DELETED
 from channels.slack.desk.operators import ELSEWHERE, OUTSIDER
-from core.messages import Author
+from core.ids import CaseId
+from core.messages import Author, DeskAction
 from kb.embed import Embedder
 from tests.fakes.openai_server import FakeOpenAI, say
 from tests.fakes.slack_people import Person
@@ -137,9 +138,31 @@ async def test_support_finds_cases_by_their_words_resolved_ones_too(desk: Desk, 
     assert kim.member.name not in await support(ada)
 
 
+async def test_support_shows_what_is_known_about_a_customer_and_has_it_forgotten(
+    desk: Desk, ada: Person, kim: Person
+) -> None:
+    talk, case, card = await desk.claimed(ada, kim)
+    name = await talk.noted("Rides a <!channel> *Lark* 3")
+    number = card.text.partition(" ")[0].removeprefix("#")
+    known = await support(ada, f"known {number}")
+    assert f"Known about {kim.member.name}" in known
+    assert f"{name}  Rides a <!channel> *Lark* 3" in known
+    assert "Slack)" in known
+    forgotten = f"Nothing is known about {kim.member.name}."
+    assert await support(ada, f"forget {number} {name}") == forgotten
+    assert "was forgotten already" in await support(ada, f"forget {number} {name}")
+    assert await support(ada, f"known {number}") == forgotten
+    did = [one.action for _, one, _ in await desk.office.store.receipts.log_of(CaseId(case))]
+    assert did.count(DeskAction.FORGET) == 2
+
+
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
+        ("known 999999", "There is no case 999999."),
+        ("forget 999999 abcde", "There is no case 999999."),
+        ("known", "What /support does"),
+        ("forget 12", "What /support does"),
         ("claim", "What /support does"),
         ("claim the big one", "What /support does"),
         ("list everything", "What /support does"),

@@ -256,9 +256,23 @@ async def test_a_case_is_claimed_by_a_mention_with_its_number(
     assert kim.member.name in await desk.asks(bob, f"search {kim.member.name.upper()}")
 
 
+async def test_a_mention_shows_what_is_known_about_a_customer_and_has_it_forgotten(
+    desk: Desk, ada: Person, kim: Person
+) -> None:
+    talk, case, _ = await desk.claimed(ada, kim)
+    name = await talk.noted("Rides a <at>Lark</at> 3")
+    number = (await desk.office.store.cases.get(case)).number
+    known = await desk.asks(ada, f"known {number}")
+    assert f"{name}  Rides a <at>Lark</at> 3" in known
+    assert "Microsoft Teams)" in known
+    assert f"Nothing is known about {kim.member.name}." in await desk.asks(ada, f"forget {number} {name}")
+    assert f"Nothing is known about {kim.member.name}." in await desk.asks(ada, f"known {number}")
+
+
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
+        ("known 999999", "There is no case 999999."),
         ("help", f"Write to @{BOT_NAME}"),
         ("claim the big one", f"Write to @{BOT_NAME}"),
         ("claim 999999", "There is no case 999999."),

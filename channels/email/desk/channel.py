@@ -61,7 +61,8 @@ class EmailDesk:
         now = _version(case)
         if not part.desk_thread:
             said = await self._store.cases.messages(case)
-            text = "\n\n".join(filter(None, (desk_render.card(case, said), desk_render.suggestion(case))))
+            card = desk_render.card(case, said, await self._store.facts_about(case.thread))
+            text = "\n\n".join(filter(None, (card, desk_render.suggestion(case))))
             await self._mail(case, "root", text, files=await self._content(said))
         elif (shown := part.desk_thread) != now:
             text = await self._news(case, shown, now)

@@ -23,6 +23,7 @@ _WORDS = {
     "withdraw": DeskAction.WITHDRAW,
     "check": DeskAction.CHECK,
     "resend": DeskAction.RESEND,
+    "forget": DeskAction.FORGET,
 }
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from channels.notes import notes_of
 from core.case import Case
 from core.delivery import Delivery, DeliveryState
+from core.memory import Fact
 from core.messages import Author, Message
 from core.thread import OwnerKind
 
@@ -30,6 +31,7 @@ HELP = "\n".join(
         "    #resolve           close it (or: #resolve unsolved, no_reply, duplicate, spam)",
         "    #bot               hand the conversation back to the assistant",
         "    #reopen            go on with a resolved case",
+        "    #forget NAME       forget what is known about the customer, by its name above",
     )
 )
 
@@ -51,8 +53,8 @@ def customer(case: Case) -> str:
     return case.thread.customer_name or f"Customer {case.thread.key.conversation[-4:]}"
 
 
-def card(case: Case, said: Sequence[Message]) -> str:
-    """Return the case as it is handed to the desk, in Markdown."""
+def card(case: Case, said: Sequence[Message], known: Sequence[Fact] = ()) -> str:
+    """Return the case as it is handed to the desk, in Markdown, with what is `known` about its customer."""
     thread = case.thread
     about = [f"**Why:** {verbatim(case.why)}"]
     if case.summary:
@@ -65,8 +67,14 @@ def card(case: Case, said: Sequence[Message]) -> str:
         blocks.append("**What the assistant found:**\n\n" + "\n".join(sources))
     if steps := [f"- {verbatim(f'{step.step}: {step.detail}')}" for step in case.result.trace]:
         blocks.append("**Why this was handed over:**\n\n" + "\n".join(steps))
+    if facts := [f"- {verbatim(f'{one.name}: {one.text} ({_day(one.at)}, {one.channel})')}" for one in known]:
+        blocks.append("**Known about them:**\n\n" + "\n".join(facts))
     blocks.append("**The conversation so far:**\n\n" + "\n\n".join(map(spoken, said)))
     return "\n\n".join((*blocks, "---", HELP))
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%d %b %Y")
 
 
 def spoken(message: Message) -> str:

@@ -6,13 +6,13 @@ the operator in private, and forms, come after that. A copy of an event carries 
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from channels.desk.answers import LATER, NEVER_READ, NO_CASE, TOO_MANY_FILES, lane, refused
-from channels.desk.commands import command, heading
+from channels.desk.commands import ACTIONS, afterwards, command, heading
 from channels.desk.doings import Doings, NoChange
 from channels.later import Later
 from channels.slack import parse as slack_parse
@@ -26,7 +26,7 @@ from core.case import Case
 from core.desk import Operator
 from core.errors import TemporaryError, ThreadlineError
 from core.ids import CaseId, OperatorId
-from core.messages import DeskAction, DeskEvent
+from core.messages import DeskEvent
 from core.store.files import MAX_FILE
 from core.store.receipts import DONE, REFUSED
 
@@ -264,20 +264,21 @@ class Actions:
         if isinstance(operator, str):
             return {"text": operator}
         asked = command(str(body.get("text") or ""))
-        if asked.word != "claim" or asked.number is None:
+        if asked.word not in ACTIONS or asked.number is None:
             return await self._overview.answer(asked, operator)
         try:
             case = await self._store.cases.numbered(asked.number)
         except LookupError:
             return {"text": heading(asked, 0)}
         event_id = f"command:{body.get('trigger_id') or ''}:{user}"
-        event = DeskEvent(case.id, event_id, operator.id, operator.name, DeskAction.CLAIM, desk=self._desk)
+        action, text = ACTIONS[asked.word], asked.rest if asked.word == "forget" else ""
+        event = DeskEvent(case.id, event_id, operator.id, operator.name, action, text, desk=self._desk)
         told = await self._inbox.told(event, await self._inbox.accept(event), _AT_ONCE)
         if told.state == REFUSED:
             return {"text": told.result}
         if told.state != DONE:
             return {"text": LATER}
-        return await self._overview.answer(replace(asked, word="search", rest=""), operator)
+        return await self._overview.answer(afterwards(asked), operator)
 
     # Into the inbox
 

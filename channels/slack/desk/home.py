@@ -1,6 +1,6 @@
 """What operators read beside the channel: their App Home, and what /support answers."""
 
-from channels.desk.commands import Command, asked_for, heading
+from channels.desk.commands import Command, asked_for, heading, known
 from channels.slack.desk import views
 from channels.slack.desk.blocks import JSON
 from channels.slack.desk.names import Card
@@ -31,10 +31,19 @@ class Overview:
         """Return what a command that only looks is answered."""
         if command.word == "help":
             return views.help_()
+        if command.word == "known":
+            return await self._known(command)
         now = self._clock()
         cases = await asked_for(command, operator.id, self._store.cases, now, self._policy)
         names = await self._store.cases.operator_names()
         return views.answer(heading(command, len(cases)), cases, names, now, self._policy, await self._link())
+
+    async def _known(self, command: Command) -> JSON:
+        try:
+            case = await self._store.cases.numbered(command.number or 0)
+        except LookupError:
+            return {"text": heading(command, 0)}
+        return views.lines(known(case, await self._store.facts_about(case.thread)))
 
     async def _link(self) -> views.Link:
         base = await self._poster.base()

@@ -171,13 +171,21 @@ HELP = (
     "/support claim 12  takes case 12",
     "/support 12  finds case 12",
     "/support search WORDS  finds cases, resolved ones too",
+    "/support known 12  shows what is remembered about the customer of case 12",
+    "/support forget 12 NAME  has one of it forgotten, by the name that stands before it",
 )
 
 
 def help_() -> JSON:
     """Return what /support can do."""
-    lines = rich(section(words("What /support does\n", bold=True), words("\n".join(HELP))))
-    return {"text": "\n".join(HELP), "blocks": [lines]}
+    return lines("\n".join(("What /support does", *HELP)))
+
+
+def lines(text: str) -> JSON:
+    """Return lines as the answer to a command, the first one in bold."""
+    first, newline, rest = shortened(text, _FIELD).partition("\n")
+    shown = section(words(f"{first}{newline}", bold=True), *([words(rest)] if rest else []))
+    return {"text": rest or first, "blocks": [rich(shown)]}
 
 
 def answer(heading: str, cases: Sequence[Case], names: Names, now: float, policy: Policy, link: Link) -> JSON:

@@ -8,13 +8,12 @@ the id of the first.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from channels.desk.answers import LATER, NEVER_READ, NO_CASE, TOO_MANY_FILES, lane, private_word, refused
-from channels.desk.commands import Command, command, heading
+from channels.desk.commands import ACTIONS, Command, afterwards, command, heading
 from channels.desk.doings import TOLD, Doings, NoChange, Say, tell
 from channels.later import Later
 from channels.teams.adapter import Answer
@@ -286,29 +285,28 @@ class Actions:
             self._say(said.person, said.place.conversation, operator)
             return
         wanted = command(said.text)
-        if wanted.word == "claim" and wanted.number is not None:
-            await self._claim(wanted, wanted.number, operator, said)
+        if wanted.word in ACTIONS and wanted.number is not None:
+            await self._do(wanted, wanted.number, operator, said)
         else:
             self._later.begin(self._list(wanted, operator, said))
 
-    async def _claim(self, wanted: Command, number: int, operator: Operator, said: Said) -> None:
+    async def _do(self, wanted: Command, number: int, operator: Operator, said: Said) -> None:
         try:
             case = await self._store.cases.numbered(number)
         except LookupError:
             self._say(said.person, said.place.conversation, heading(wanted, 0))
             return
-        event = DeskEvent(case.id, said.event, operator.id, operator.name, DeskAction.CLAIM, desk=self._desk)
+        action, text = ACTIONS[wanted.word], wanted.rest if wanted.word == "forget" else ""
+        event = DeskEvent(case.id, said.event, operator.id, operator.name, action, text, desk=self._desk)
         receipt = await self._inbox.accept(event)
-        self._later.begin(self._claimed(event, receipt, wanted, operator, said))
+        self._later.begin(self._done(event, receipt, wanted, operator, said))
 
-    async def _claimed(
-        self, event: DeskEvent, receipt: Receipt, wanted: Command, operator: Operator, said: Said
-    ) -> None:
+    async def _done(self, event: DeskEvent, receipt: Receipt, wanted: Command, operator: Operator, said: Said) -> None:
         told = await self._inbox.told(event, receipt, TOLD)
         if word := private_word(told):
             await self._whispering(said.person, said.place.conversation)(word)
         if told.state == DONE:
-            await self._list(replace(wanted, word="search", rest=""), operator, said)
+            await self._list(afterwards(wanted), operator, said)
 
     async def _list(self, wanted: Command, operator: Operator, said: Said) -> None:
         await self._poster.reply(said.place.conversation, await self._cards.answer(wanted, operator))

@@ -3,7 +3,7 @@
 Called by `channel` and `actions`.
 """
 
-from channels.desk.commands import Command, asked_for, heading
+from channels.desk.commands import Command, asked_for, heading, known
 from channels.teams.desk import lists, render
 from channels.teams.desk.names import Card
 from channels.teams.desk.pieces import JSON
@@ -51,11 +51,20 @@ class Cards:
         """Return what a command that only looks is answered."""
         if command.word == "help":
             return lists.help_()
+        if command.word == "known":
+            return await self._known(command)
         now = self._clock()
         cases = await asked_for(command, operator.id, self._store.cases, now, self._policy)
         names = await self._store.cases.operator_names()
         links = {case.id: self._poster.link(card.thread) for case in cases[:50] if (card := self._card(case))}
         return lists.overview(heading(command, len(cases)), cases, names, now, self._policy, links)
+
+    async def _known(self, command: Command) -> JSON:
+        try:
+            case = await self._store.cases.numbered(command.number or 0)
+        except LookupError:
+            return lists.lines(heading(command, 0))
+        return lists.lines(known(case, await self._store.facts_about(case.thread)))
 
     def _card(self, case: Case) -> Card | None:
         return Card.parse(case.desk_thread, self._poster.channel)

@@ -45,6 +45,8 @@ HELP = (
     "claim 12  takes case 12",
     "12  finds case 12",
     "search WORDS  finds cases, resolved ones too",
+    "known 12  shows what is remembered about the customer of case 12",
+    "forget 12 NAME  has one of it forgotten, by the name that stands before it",
 )
 
 
@@ -52,3 +54,10 @@ def help_(app: str = "@Threadline") -> JSON:
     """Return what can be asked of the app."""
     head = rich(run(f"Write to {app}, in a new post", weight="Bolder"), id="help")
     return carrying(card_of([head, *literal("\n".join(HELP), 1_000)]), "What can be asked")
+
+
+def lines(text: str) -> JSON:
+    """Return lines as the answer to a command, the first one in bold."""
+    first, _, rest = text.partition("\n")
+    head = rich(run(one_line(first, 200), weight="Bolder"), id="lines")
+    return carrying(card_of([head, *(literal(rest, 8_000) if rest else [])]), one_line(first, 200))

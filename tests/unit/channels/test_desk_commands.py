@@ -33,6 +33,12 @@ THEIRS = replace(HELD, number=15, thread=replace(HELD.thread, owner=replace(HELD
         ("claim", Command("help")),
         ("claim twelve", Command("help")),
         ("claim my bike", Command("help")),
+        ("known 12", Command("known", "", 12)),
+        ("Known #12", Command("known", "", 12)),
+        ("forget 12 a3f9c", Command("forget", "a3f9c", 12)),
+        ("forget 12", Command("help")),
+        ("known", Command("help")),
+        ("forget it", Command("help")),
         ("list everything", Command("help")),
         ("help", Command("help")),
         ("?", Command("help")),
@@ -52,7 +58,7 @@ def test_what_people_type_is_a_command_or_looks_for_words(typed: str, meant: Com
 
 @given(st.text(max_size=60))
 def test_any_words_are_a_command(typed: str) -> None:
-    assert command(typed).word in {"list", "claim", "search", "help"}
+    assert command(typed).word in {"list", "claim", "known", "forget", "search", "help"}
 
 
 @pytest.mark.parametrize(
