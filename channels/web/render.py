@@ -172,7 +172,7 @@ def case_detail(
 
 def fact(known: Fact) -> dict[str, Any]:
     """Return something that is known about a customer."""
-    return {"id": known.id, "text": known.text, "at": known.at, "thread": known.thread, "channel": known.channel}
+    return {"id": known.id, "text": known.text, "at": at(known.at), "thread": known.thread, "channel": known.channel}
 
 
 def _suggestion(case: Case) -> dict[str, Any] | None:

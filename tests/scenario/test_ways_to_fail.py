@@ -554,7 +554,7 @@ async def test_of_two_facts_that_contradict_each_other_the_newer_one_stands_as_n
     assert f"the later one counts):\n- {days[0]}: Lives in Leeds\n- {days[1]}: Lives in York" in told
     await program.answers(kim, "I want to talk to a person, please.")
     case = await the_case(program, kim, R.CUSTOMER_ASKED)
-    known = [(day(one["at"]), one["text"]) for one in case["known"]]
+    known = [(one["at"][:10], one["text"]) for one in case["known"]]
     assert known == [(days[0], "Lives in Leeds"), (days[1], "Lives in York")]
 
 
