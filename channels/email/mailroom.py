@@ -19,6 +19,7 @@ from channels.email.mime import read as mime
 from channels.email.senders.trust import Authenticator
 from channels.email.visible import reply
 from channels.notes import left_out, too_large
+from core.addresses import MAX_MAILBOX
 from core.errors import PermanentError
 from core.ids import FileId
 from core.messages import IgnoredBecause
@@ -112,7 +113,10 @@ class Mailroom:
         self._desk = desk
 
     async def receive(self, raw: bytes, envelope: Envelope) -> Receipt:
-        """Take a mail in; it may come again. Raises `TemporaryError`, or `PermanentError` for one too large."""
+        """Take a mail in; it may come again.
+
+        Raises `TemporaryError`, or `PermanentError` for one too large, or from an address too long to answer it.
+        """
         if len(raw) > MAX_MAIL:
             raise PermanentError(f"The mail is larger than {MAX_MAIL // 1024 // 1024} MB.")
         found = await self._read(raw, envelope)
@@ -129,6 +133,8 @@ class Mailroom:
         if ignored:
             log.info("mail_ignored", reason=ignored.value, sender=mail.from_.address)
             return await self._inbox.accept(parse.ignored(mail, ignored, named, self._addresses))
+        if not case and any(len(one) > MAX_MAILBOX for one in self._people(mail)):
+            raise PermanentError(f"The sender's address has more than {MAX_MAILBOX} characters.")
         trust = _about_sender(await self._authenticator.check(raw, envelope), mail)
         if self._desk and case:
             came = Came(mail, found.written, trust, await self._save(mail), _notes(mail))
@@ -160,11 +166,15 @@ class Mailroom:
     async def _over_budget(self, mail: Mail) -> IgnoredBecause | None:
         """Say whether the sender, or whom the mail has answered, had an hour's answers: whatever From says."""
         since = self._clock() - _HOUR
-        for address in {mail.from_.address, parse.answered(mail, self._addresses).address}:
+        for address in self._people(mail):
             customer = f"{parse.CHANNEL}:{address}"
             if await self._store.receipts.count_since(parse.CHANNEL, customer, since) >= self._hourly:
                 return IgnoredBecause.OVER_BUDGET
         return None
+
+    def _people(self, mail: Mail) -> set[str]:
+        """Return who wrote the mail, and whom it has answered."""
+        return {mail.from_.address, parse.answered(mail, self._addresses).address}
 
     async def _thread(self, mail: Mail, named: str | None) -> Thread | None:
         """Return the conversation that the mail goes on with: by our signed names, else by the customer's own ids."""

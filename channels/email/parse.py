@@ -23,7 +23,7 @@ NOT_READ = f"[{CUT.removesuffix('.')}]"
 """What operators read below a mail that is only read in part."""
 _SCORE = re.compile(r"\s*([1-5])(?:\s*/\s*5)?\s*[.!]?\s*")
 _MOST_KNOWN = 100  # participants of one conversation
-_MOST_NAME = 300
+_MOST_NAME = 200  # as our tables have room for
 _MOST_SUBJECT = 300
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import aiosmtplib
 import pytest
 import pytest_asyncio
 
@@ -440,6 +441,34 @@ async def test_no_more_is_mailed_to_whom_forgers_name_in_reply_to_than_to_a_send
         third = await careful.write(letter("2@elsewhere.example", RETURNS, Reply_To=victim), vouch=False)
         assert await careful.ignored(third) is IgnoredBecause.OVER_BUDGET
         assert len(careful.mails(victim)) == 2
+
+
+@pytest.mark.parametrize("header", ["From", "Reply-To"])
+async def test_an_address_too_long_to_be_answered_is_refused_and_its_mail_server_told_why(
+    home: House, header: str
+) -> None:
+    far = f"{'k' * 64}@{'.'.join(['d' * 60] * 3)}.example"
+    mail = plain(letter(someone("rita"), RETURNS)).replace(b"To: ", f"{header}: {far}\r\nTo: ".encode(), 1)
+    if header == "From":
+        mail = mail.partition(b"\r\n")[2]
+    waiting = await home.client.threadline.store.backlog()
+    with pytest.raises(aiosmtplib.SMTPDataError) as refused:
+        await home.hand_in(mail, someone("rita"), SUPPORT)
+    assert refused.value.code == 554
+    assert refused.value.message.startswith("5.6.0 The sender's address has more than")
+    assert await home.client.threadline.store.backlog() == waiting
+    assert home.mails(far) == []
+
+
+async def test_whoever_is_read_as_another_mailbox_of_their_domain_isnt_taken_for_them(home: House) -> None:
+    customer = someone("mabel")
+    first = await home.answer(letter(f"Mabel <{customer}>", RETURNS))
+    assert "Re: Question" in first.mail.subject
+    forged = letter(f"Mabel <{customer}>", RETURNS, subject=BAIT)
+    raw = vouched(forged).replace(b"<mabel@", b"<'mabel@")
+    await home.hand_in(raw, customer, SUPPORT)
+    came = await home.mail(customer, 2)
+    assert BAIT not in came.mail.subject, "nobody vouches for them"
 
 
 async def test_a_forger_gives_a_conversation_of_others_no_subject(home: House, ada: Operator) -> None:

@@ -1,28 +1,33 @@
 """Whose word counts for a domain in From: its DMARC record, and which other domains are aligned with it (RFC 7489).
 
-Used by `trust.py`. The organizational domain comes from the Public Suffix List, as RFC 7489 (3.2) has it.
+Used by `trust.py`. The organizational domain comes from the Public Suffix List, as RFC 7489 (3.2) has it. That list
+lacks many a name under which strangers rent theirs: only where a record is published may one domain speak for another.
 """
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from channels.email.senders.resolver import Names
+
+_SHARED = ("onmicrosoft.com", "onmicrosoft.us", "partner.onmschina.cn")
+"""Names of Microsoft 365: each one under them is an organisation of its own, and the Public Suffix List lacks them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A DMARC record, as far as it says who is aligned. `published` is False where the domain has none."""
+    """A DMARC record, as far as it says who is aligned. Where the domain has none, it alone speaks for itself."""
 
     published: bool = False
-    strict_dkim: bool = False
-    strict_spf: bool = False
+    strict_dkim: bool = True
+    strict_spf: bool = True
 
 
 @cache
 def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
+    return PublicSuffixList([*Path(PSLFILE).read_text("utf-8").splitlines(), *_SHARED])
 
 
 def organization(domain: str) -> str:

@@ -77,15 +77,15 @@ class Signed:
         self.doubled = self._doubled()
         """A header that stands there twice: a signature covers the lower one, and readers show the upper one."""
 
-    def froms(self) -> int:
-        """Return how many From lines there are."""
-        return sum(name == b"from" for name, _ in self.fields)
+    def all(self, name: bytes) -> list[bytes]:
+        """Return every line `name` as it was sent."""
+        return [value for key, value in self.fields if key == name]
 
     def verify(self, names: Names, aligned: Callable[[str], bool]) -> Iterator[Signature]:
         """Yield what became of the signatures, those whose domain is `aligned` first."""
         if self.odd:
             return
-        found = [value for name, value in self.fields if name == b"dkim-signature"][:MOST_SIGNATURES]
+        found = self.all(b"dkim-signature")[:MOST_SIGNATURES]
         order = sorted(range(len(found)), key=lambda index: not aligned(_domain(found[index])))
         for index in order:
             yield self._verified(index, found[index], names)

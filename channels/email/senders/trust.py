@@ -29,7 +29,16 @@ log = structlog.get_logger()
 
 MAILBOX = "mailbox"
 _DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)+")
-_QUOTED_LOCAL = re.compile(r'"\s*@')
+_PLAINLY = re.compile(
+    rb"""
+    (?: (?: "(?:[^"\\]|\\.)*" | \((?:[^()\\]|\\.)*\) | [^"()<>,;:] )*  # a name
+        <(?P<angled>[^<>]*)>
+      | (?P<bare>[^\s"()<>,;:]+) )
+    \s*(?:\((?:[^()\\]|\\.)*\)\s*)?                                    # a comment
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""A From line with one address that every reader finds in the same place."""
 _MOST_RESULTS = 8_192
 _LATE = "Whether anybody vouches for this sender could not be found out in time."
 
@@ -120,11 +129,13 @@ class Authenticator:
     def _judge(self, raw: bytes, envelope: Envelope, names: Names) -> Trust:
         signed = Signed(raw)
         fields, _ = head.split(raw, 0, len(raw))
-        domain = sender_domain(fields.all("from")) if signed.froms() <= 1 else ""
+        froms, written = fields.all("from"), signed.all(b"from")
+        domain = sender_domain(froms) if len(written) <= 1 else ""
         if not domain:
             return Trust(False, "Nobody vouches for this sender: From does not name one address.", dmarc="permerror")
-        if signed.odd:
-            return Trust(False, f"Nobody vouches for this sender: {signed.odd}.", dmarc="permerror", domain=domain)
+        odd = signed.odd or ("" if says_plainly(written, froms) else "From may be read as another address")
+        if odd:
+            return Trust(False, f"Nobody vouches for this sender: {odd}.", dmarc="permerror", domain=domain)
         told = self._told(fields, envelope)
         if told and told.dmarc not in ("", "none"):
             verdict = _by_server(told, domain, self._server.name if self._server else "")
@@ -148,7 +159,7 @@ class Authenticator:
         for seal in seals:
             if not any(f".{seal.domain}".endswith(f".{domain}") for domain in self._forwarders if domain):
                 break
-            if _vouched(read_results(seal.results, ""), verdict.domain):
+            if _vouched(read_results(seal.results, ""), verdict.domain, names):
                 sentence = f"{verdict.domain} vouched for this sender when the mail reached {seal.domain}, "
                 return _with(verdict, True, f"{sentence}which forwarded it (ARC).", result)
         return _with(verdict, verdict.verified, verdict.sentence, result)
@@ -161,7 +172,7 @@ class _Case:
         self._domain, self._signed, self._envelope, self._names, self._told = domain, signed, envelope, names, told
 
     def verdict(self) -> Trust:
-        """Judge by DMARC; without a record, by an aligned signature or an aligned SPF pass alone."""
+        """Judge by DMARC; without a record, by a signature or an SPF pass of the very domain."""
         try:
             policy = find_policy(self._domain, self._names)
         except TimeoutError:
@@ -215,18 +226,26 @@ class _Case:
 
 
 def sender_domain(lines: list[str]) -> str:
-    """Return the domain of the one address in From, in ASCII; '' if there isn't exactly one line with one address.
-
-    One with quotes before its @ may be another to each reader, so it is none here.
-    """
+    """Return the domain of the one address in From, in ASCII; '' if there isn't exactly one line with one address."""
     people = head.addresses(lines)
-    if len(lines) != 1 or len(people) != 1 or _QUOTED_LOCAL.search(lines[0]):
+    if len(lines) != 1 or len(people) != 1:
         return ""
     domain = people[0].address.rpartition("@")[2].rstrip(".").lower()
     if not domain.isascii():
         with contextlib.suppress(idna.IDNAError, UnicodeError):
             domain = idna.encode(domain, uts46=True).decode()
     return domain if _DOMAIN.fullmatch(domain) and not domain.rpartition(".")[2].isdecimal() else ""
+
+
+def says_plainly(written: list[bytes], lines: list[str]) -> bool:
+    """Say whether From, as it was sent, names the very address that we read in it, but for capitals.
+
+    We read what people mean: without the quotes around an address, a blank in it, a dot before it. To the server that
+    signs for its users such an address may be another mailbox, and capitals beyond ASCII are other letters.
+    """
+    found = _PLAINLY.fullmatch(written[0].strip()) if len(written) == 1 else None
+    address = (found["angled"] or found["bare"]) if found else b""
+    return [one.address.encode() for one in head.addresses(lines)] == [address.lower()]
 
 
 def read_results(value: str, name: str) -> Claims | None:
@@ -267,14 +286,19 @@ def _by_server(told: Claims, domain: str, server: str) -> Trust:
     return Trust(False, sentence, spf=told.spf, dkim=dkim, dmarc=told.dmarc, domain=domain)
 
 
-def _vouched(claims: Claims | None, domain: str) -> bool:
+def _vouched(claims: Claims | None, domain: str, names: Names) -> bool:
     """Say whether what a forwarder found speaks for a domain."""
     if claims is None or claims.dmarc not in ("", "none", "pass"):
         return False
     if claims.dmarc == "pass":
         return claims.about == domain
-    passed = (*claims.dkim, *([claims.spf_domain] if claims.spf == "pass" else []))
-    return any(aligned(domain, other, strict=False) for other in passed)
+    try:
+        policy = find_policy(domain, names)
+    except TimeoutError:
+        policy = Policy()
+    if claims.spf == "pass" and aligned(domain, claims.spf_domain, strict=policy.strict_spf):
+        return True
+    return any(aligned(domain, other, strict=policy.strict_dkim) for other in claims.dkim)
 
 
 def _with(verdict: Trust, verified: bool, sentence: str, arc: str) -> Trust:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from channels.email.mail import Envelope, Trust
+from channels.email.mime.read import read
 from channels.email.senders.dmarc import aligned, organization
 from channels.email.senders.resolver import MOST_QUESTIONS, Names, Resolver
 from channels.email.senders.signatures import MOST_SIGNATURES, Signed, canonical
@@ -160,6 +161,25 @@ async def test_a_domain_without_a_policy_can_vouch_and_the_operator_is_told() ->
 
 
 @pytest.mark.parametrize(
+    ("domain", "other"),
+    [
+        ("shop.example", "mail.shop.example"),
+        ("mail.shop.example", "shop.example"),
+        ("victim.onmicrosoft.com", "evil.onmicrosoft.com"),
+        ("victim.zendesk.com", "evil.zendesk.com"),
+    ],
+)
+async def test_without_a_policy_a_relative_vouches_for_nobody(domain: str, other: str) -> None:
+    from_ = f"ada@{domain}"
+    trust = await judge(sign(mail(from_), other), keys(other))
+    assert not trust.verified
+    assert f"DKIM of {other} only" in trust.sentence
+    sends = {(other, "TXT"): ["v=spf1 ip4:192.0.2.7 -all"]}
+    trust = await judge(mail(from_), sends, envelope=Envelope(f"ada@{other}", ip="192.0.2.7"))
+    assert (trust.verified, trust.spf) == (False, "pass")
+
+
+@pytest.mark.parametrize(
     ("from_", "signer", "policy", "verified"),
     [
         ("ada@shop.example", "shop.example", "v=DMARC1; p=none", True),
@@ -173,6 +193,8 @@ async def test_a_domain_without_a_policy_can_vouch_and_the_operator_is_told() ->
         ("ada@my-shop.example", "my.example", "v=DMARC1; p=none", False),
         ("ada@shop.co.uk", "other.co.uk", "v=DMARC1; p=none", False),
         ("ada@a.github.io", "b.github.io", "v=DMARC1; p=none", False),
+        ("ada@victim.onmicrosoft.com", "evil.onmicrosoft.com", "v=DMARC1; p=none", False),
+        ("ada@mail.victim.onmicrosoft.com", "victim.onmicrosoft.com", "v=DMARC1; p=none", True),
     ],
 )
 async def test_only_an_aligned_domain_may_vouch(from_: str, signer: str, policy: str, verified: bool) -> None:
@@ -182,6 +204,12 @@ async def test_only_an_aligned_domain_may_vouch(from_: str, signer: str, policy:
     assert trust.verified is verified
     if not verified:
         assert f"DKIM of {signer} only" in trust.sentence
+
+
+async def test_a_policy_of_the_name_that_strangers_rent_theirs_under_joins_none_of_them() -> None:
+    raw = sign(mail("ada@victim.onmicrosoft.com"), "evil.onmicrosoft.com")
+    landlord = {("_dmarc.onmicrosoft.com", "TXT"): ["v=DMARC1; p=none"]}
+    assert not (await judge(raw, keys("evil.onmicrosoft.com"), landlord)).verified
 
 
 async def test_a_subdomain_is_judged_by_the_policy_of_its_organization() -> None:
@@ -444,9 +472,69 @@ async def test_the_sender_is_read_as_the_desk_shows_it() -> None:
     assert sender_domain(["Ada <ada@bücher.example>"]) == "xn--bcher-kva.example"
 
 
-@pytest.mark.parametrize("line", ['"the ada"@shop.example', 'Ada <"the ada"@shop.example>'])
-def test_an_address_whose_first_half_stands_in_quotes_is_nobody_that_is_vouched_for(line: str) -> None:
-    assert sender_domain([line]) == "", "read in another way, it would be another's"
+@pytest.mark.parametrize(
+    "written",
+    [
+        "'kim@shop.example",
+        "Kim <'kim@shop.example>",
+        '"kim"@shop.example',
+        'Kim <"kim"@shop.example>',
+        '"the kim"@shop.example',
+        "Kim <.kim@shop.example>",
+        "Kim <kim@shop.example.>",
+        "Kim <k im@shop.example>",
+        "Kim <k\r\n im@shop.example>",
+        "Kim <(a)kim@shop.example>",
+        "k(a)im@shop.example",
+        "Kim <mailto:kim@shop.example>",
+        "Kim <@evil.example:kim@shop.example>",
+        "Kim <\u212aim@shop.example>",
+        "Kim <k\x00im@shop.example>",
+        "Kim <k\x1b(Bim@shop.example>",
+        "Kim <k\x01im@shop.example>",
+        "=?utf-8?q?kim=40shop=2Eexample?=",
+        "Kim kim@shop.example",
+        "kim@shop.example, <'kim@shop.example>",
+        "'kim@shop.example, <kim@shop.example>",
+        "<'kim@shop.example> <kim@shop.example>",
+        "<'kim@shop.example> (<kim@shop.example>)",
+        '<\'kim@shop.example> "<kim@shop.example>"',
+        '"<kim@shop.example>" <\'kim@shop.example>',
+        "Kim: 'kim@shop.example <kim@shop.example>;",
+    ],
+)
+async def test_whoever_is_read_as_another_mailbox_of_their_domain_isnt_vouched_for(written: str) -> None:
+    trust = await judge(told(PASS) + mail(written), envelope=FROM_FRONT, **FRONT)
+    assert not trust.verified
+    assert trust.sentence.startswith("Nobody vouches for this sender: ")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "kim@shop.example",
+        "<kim@shop.example>",
+        "KIM@Shop.Example",
+        "kim@shop.example (Kim)",
+        "Kim Lane <kim@shop.example>",
+        "Kim <Kim@shop.example> (Sales)",
+        '"Lane, Kim \\"K\\" <the one>" <kim@shop.example>',
+        "Kim (Sales) O'Hara <kim@shop.example>",
+        "Kim\r\n <kim@shop.example>",
+        "kim@shop.example <kim@shop.example>",
+        "=?utf-8?q?Kim_=28Sales=29?= <kim@shop.example>",
+        "Zoë <kim@shop.example>",
+    ],
+)
+async def test_whoever_writes_their_address_as_mail_programs_do_is_vouched_for(written: str) -> None:
+    raw = sign(mail(written))
+    assert (await judge(raw, keys(), DMARC)).verified
+    assert read(raw).from_.address == "kim@shop.example"
+
+
+async def test_an_address_beyond_ascii_is_vouched_for_as_it_is_written() -> None:
+    assert (await judge(sign(mail("Jürgen <jürgen@shop.example>")), keys(), DMARC)).verified
+    assert not (await judge(sign(mail("Jürgen <JÜRGEN@shop.example>")), keys(), DMARC)).verified
 
 
 async def test_ten_thousand_signatures_cost_no_more_than_ten() -> None:
@@ -478,6 +566,8 @@ async def test_ten_thousand_signatures_cost_no_more_than_ten() -> None:
         b"".join(b"ARC-Seal: i=%d; cv=pass; d=a.example; s=s; b=AAAA\r\n" % number for number in range(99)) + mail(),
         b"From: " + b"<" * 100_000 + b"\r\n\r\n",
         b"From: " + b"(" * 100_000 + b"a@b.example\r\n\r\n",
+        mail('"a"(b)c ' * 25_000 + "<ada@shop.example> "),
+        mail('"a' * 80_000 + "<ada@shop.example>"),
         bytes(range(256)) * 100,
     ],
 )  # fmt: skip
@@ -786,6 +876,7 @@ async def test_a_forwarder_that_the_owner_trusts_may_vouch() -> None:
         (LIST, True),
         ("dkim=pass header.d=shop.example", True),
         ("spf=pass smtp.mailfrom=a@mail.shop.example", True),
+        ("dkim=pass header.d=mail.shop.example", True),
         ("dmarc=fail header.from=shop.example; dkim=pass header.d=shop.example", False),
         ("dmarc=pass header.from=evil.example", False),
         ("dmarc=pass", False),
@@ -799,6 +890,24 @@ async def test_a_forwarder_vouches_only_with_what_it_had_found(results: str, bel
     trust = await judge(raw, keys("lists.example"), DMARC, trusted_forwarders=["lists.example"])
     assert trust.verified is believed
     assert trust.arc == "pass"
+
+
+@pytest.mark.parametrize(
+    "passed", ["dkim=pass header.d=", "dmarc=none; dkim=pass header.d=", "spf=pass smtp.mailfrom=a@"]
+)
+async def test_a_forwarder_lets_a_relative_vouch_only_as_the_domains_policy_does(passed: str) -> None:
+    strict = {("_dmarc.shop.example", "TXT"): ["v=DMARC1; p=reject; adkim=s; aspf=s"]}
+    for domain, policies, believed in (
+        ("mail.shop.example", DMARC, True),
+        ("mail.shop.example", strict, False),
+        ("mail.shop.example", {}, False),
+        ("shop.example", strict, True),
+        ("shop.example", {}, True),
+    ):
+        raw = forward(mail(), "lists.example", passed + domain)
+        trust = await judge(raw, keys("lists.example"), policies, trusted_forwarders=["lists.example"])
+        assert trust.verified is believed
+        assert trust.arc == "pass"
 
 
 async def test_a_chain_that_was_changed_isnt_believed() -> None:
