@@ -60,13 +60,17 @@ class Database:
     """An open database. `writing()` and `reading()` give connections inside a transaction."""
 
     def __init__(self, url: str | URL, *, faults: FaultPoints | None = None) -> None:
-        """Open `url` lazily: nothing is connected until the first transaction."""
+        """Open `url` lazily: nothing is connected until the first transaction.
+
+        Errors do not show the values of a statement: they are customers' words, and errors end in logs.
+        """
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.faults = faults or FaultPoints()
         if self.is_sqlite:
             self.engine = create_async_engine(
                 self.url,
+                hide_parameters=True,
                 connect_args={"timeout": SQLITE_BUSY_SECONDS, "async_creator_fn": near.connect},
                 poolclass=AsyncAdaptedQueuePool,
                 pool_size=SQLITE_CONNECTIONS,
@@ -75,7 +79,7 @@ class Database:
             )
             _prepare_sqlite(self.engine)
         else:
-            self.engine = create_async_engine(self.url, pool_pre_ping=True, pool_size=10)
+            self.engine = create_async_engine(self.url, hide_parameters=True, pool_pre_ping=True, pool_size=10)
         # SQLite's busy handler polls, up to 100 ms a step; within a process writers queue here instead.
         self._turns = Turns() if self.is_sqlite else None
 

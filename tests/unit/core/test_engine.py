@@ -1,13 +1,15 @@
 """The database's connections, whoever is broken off in the middle."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
-from core.store.engine import SQLITE_CONNECTIONS, Database, sqlite_url
+from core.store.engine import SQLITE_CONNECTIONS, Database, StoreUnavailable, sqlite_url
 
 STEPS = 40
 """More of the loop's turns than a transaction with one statement takes."""
@@ -44,3 +46,20 @@ async def test_who_is_broken_off_leaves_no_transaction_open(database: Database, 
 
     await asyncio.gather(*(look() for _ in range(SQLITE_CONNECTIONS)))
     await asyncio.wait_for(work(), 5)
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("INSERT INTO nothing VALUES (:words)", StoreUnavailable),
+        ("INSERT INTO things (rowid) VALUES (:words)", IntegrityError),
+    ],
+)
+async def test_an_error_never_carries_what_was_to_be_stored(
+    database: Database, statement: str, error: type[Exception]
+) -> None:
+    said = "My door code is 4711."
+    with pytest.raises(error) as failed:
+        async with database.writing("w") as connection:
+            await connection.execute(text(statement), {"words": said})
+    assert said not in "".join(traceback.format_exception(failed.value))
