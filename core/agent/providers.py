@@ -12,11 +12,11 @@ from agent_framework import BaseChatClient, FunctionInvocationConfiguration, Mes
 from agent_framework.exceptions import AgentFrameworkException
 
 from core.agent.extractive import ExtractiveClient
-from core.agent.models import PAUSE, Breaker, Model, Models, ModelsAway, status_of
+from core.agent.models import PAUSE, Breaker, Model, Models, ModelsAway, Sleep, status_of
 from core.budget import Price
 
 REQUEST_SECONDS = 60.0
-REQUEST_RETRIES = 1  # by the SDK, of the last model, honouring Retry-After within the run's own time
+REQUEST_RETRIES = 0  # by the SDK: it would keep a Retry-After within our call, and nobody else would hear of it
 FIRST_WORD_SECONDS = 20.0
 AZURE_API_VERSION = "2025-04-01-preview"
 
@@ -70,20 +70,20 @@ def extractive() -> Provider:
 
 
 def openai_provider(
-    *all_settings: ModelSettings, seconds: float = FIRST_WORD_SECONDS, clock: Callable[[], float] = time.monotonic
+    *all_settings: ModelSettings,
+    seconds: float = FIRST_WORD_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
 ) -> Provider:
     """Return the provider for language models: the first, and those that stand by for it, in order.
 
     `seconds` is how long each may take to its first word. Nothing is sent before the first run.
     """
     connections = AsyncExitStack()
-    models = [
-        _model(settings, connections, clock, retries=REQUEST_RETRIES if settings is all_settings[-1] else 0)
-        for settings in all_settings
-    ]
+    models = [_model(settings, connections, clock) for settings in all_settings]
     return Provider(
         ", then ".join(model.name for model in models),
-        Models(models, seconds=seconds, function_invocation_configuration=_LIMITS),
+        Models(models, seconds=seconds, sleep=sleep, function_invocation_configuration=_LIMITS),
         {"store": False},
         errors=tuple({AgentFrameworkException, *(error for model in models for error in model.errors)}),
         sees=all(settings.sees for settings in all_settings),
@@ -91,7 +91,7 @@ def openai_provider(
     )
 
 
-def _model(settings: ModelSettings, connections: AsyncExitStack, clock: Callable[[], float], *, retries: int) -> Model:
+def _model(settings: ModelSettings, connections: AsyncExitStack, clock: Callable[[], float]) -> Model:
     """Return one model of OpenAI's, Azure's, or of a server that speaks like them.
 
     OpenAI's packages are imported here and only here: it takes them half a second, and without a
@@ -107,14 +107,14 @@ def _model(settings: ModelSettings, connections: AsyncExitStack, clock: Callable
             api_key=settings.api_key,
             api_version=AZURE_API_VERSION,
             timeout=REQUEST_SECONDS,
-            max_retries=retries,
+            max_retries=REQUEST_RETRIES,
         )
     else:
         client = AsyncOpenAI(
             api_key=settings.api_key,
             base_url=settings.base_url or None,
             timeout=REQUEST_SECONDS,
-            max_retries=retries,
+            max_retries=REQUEST_RETRIES,
         )
     connections.push_async_callback(client.close)
     kind = RawOpenAIChatClient if settings.api == "responses" else RawOpenAIChatCompletionClient

@@ -26,7 +26,7 @@ from core.actions import Action, ActionState, Call, Proposal
 from core.agent import drafting, rules
 from core.agent.history import ThreadHistory
 from core.agent.middleware import ExhaustedError, Fence
-from core.agent.models import Meter
+from core.agent.models import Meter, ModelsAway
 from core.agent.notebook import Notebook
 from core.agent.owned import Ended, told
 from core.agent.papers import Papers
@@ -187,7 +187,13 @@ class Run:
                 raise HandOff(HandoffReason.MODEL_EXHAUSTED, str(cause)) from None
             raise cause or failure from None
         except assistant.provider.errors as error:
-            log.warning("model_failed", provider=assistant.provider.name, error=type(error).__name__, exc_info=True)
+            resting = isinstance(error, ModelsAway)  # why, was told already
+            log.warning(
+                "model_failed",
+                provider=assistant.provider.name,
+                error=str(error) if resting else type(error).__name__,
+                exc_info=not resting,
+            )
             raise HandOff(HandoffReason.MODEL_FAILED, describe(error)) from error
 
     def _owned(self) -> list[FunctionTool]:

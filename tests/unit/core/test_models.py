@@ -13,21 +13,47 @@ from agent_framework import Message
 from core.agent.models import FAILURES, PAUSE, Breaker, Meter, ModelsAway, retry_after
 from core.agent.providers import ModelSettings, Provider, describe, openai_provider
 from core.budget import Budget, Price, Spent
-from tests.fakes.openai_server import FakeOpenAI, Step, drop_after, empty, error, hang, say
-from tests.support import ManualClock
+from tests.fakes.openai_server import FakeOpenAI, Step, drop_after, empty, error, hang, say, slow
+from tests.support import ManualClock, until
 
 APIS = ("chat", "responses")
 FIRST, SECOND = "The first model says so.", "The second model says so."
 
 
+class Naps:
+    """How long whoever asks again has slept, in seconds of a clock: it moves on for those who sleep, or they wait."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.moves_on = True
+        self.begun: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.begun.append(seconds)
+        end = self.clock() + seconds
+        if self.moves_on:
+            self.clock.tick(seconds)
+        while self.clock() < end:  # noqa: ASYNC110 (the test moves the clock)
+            await asyncio.sleep(0)
+
+    async def count(self, number: int) -> None:
+        """Wait until so many have gone to sleep."""
+
+        async def asleep() -> bool:
+            return len(self.begun) >= number
+
+        await until(asleep)
+
+
 class Pair:
     """Two models, the second one standing by, and the provider that asks them."""
 
-    def __init__(self, first: FakeOpenAI, second: FakeOpenAI, provider: Provider, clock: ManualClock) -> None:
+    def __init__(self, first: FakeOpenAI, second: FakeOpenAI, provider: Provider, naps: Naps) -> None:
         self.first = first
         self.second = second
         self.provider = provider
-        self.clock = clock
+        self.naps = naps
+        self.clock = naps.clock
         self.meter = Meter()
 
     async def ask(self) -> str:
@@ -55,9 +81,11 @@ async def pair(
     apis: tuple[str, str] = ("chat", "chat"),
     pause: float = PAUSE,
     seconds: float = 20.0,
+    alone: bool = False,
 ) -> AsyncIterator[Pair]:
-    """Run two models that always answer so; `second` says its sentence unless told otherwise."""
+    """Run two models that always answer so; `second` says its sentence unless told otherwise. `alone`: no second."""
     clock = ManualClock()
+    naps = Naps(clock)
     async with FakeOpenAI() as one, FakeOpenAI() as other:
         one.otherwise, other.otherwise = first, second or say(SECOND)
         settings = [
@@ -67,9 +95,9 @@ async def pair(
                 ("small", other, apis[1], Price(0.5, 1.0)),
             )
         ]
-        provider = openai_provider(*settings, seconds=seconds, clock=clock)
+        provider = openai_provider(*settings[: 1 if alone else 2], seconds=seconds, clock=clock, sleep=naps)
         try:
-            yield Pair(one, other, provider, clock)
+            yield Pair(one, other, provider, naps)
         finally:
             await provider.close()
 
@@ -97,6 +125,7 @@ async def test_a_model_that_says_nothing_in_time_is_one_that_fails(api: str) -> 
         with pytest.raises(ModelsAway, match="within 2 s") as away:
             await models.ask()
         assert describe(away.value) == str(away.value)
+        assert models.asked == (2, 2), "who has waited so long is not made to wait again"
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -137,6 +166,132 @@ async def test_a_model_that_asks_for_time_gets_it_at_once() -> None:
         models.clock.tick(1)
         await models.ask()
         assert models.asked[0] == 2
+        assert models.naps.begun == [], "nobody waits while another one stands by"
+
+
+# The last one, for which no other stands by
+
+
+async def test_a_model_alone_that_asks_for_more_time_than_a_customer_has_is_asked_once() -> None:
+    async with pair(error(429, retry_after=21), alone=True, seconds=20.0) as models:
+        with pytest.raises(models.provider.errors) as failed:
+            await models.ask()
+        assert describe(failed.value) == "RateLimitError (HTTP 429)"
+        for _ in range(2):
+            with pytest.raises(ModelsAway, match="asked again in 21 s"):
+                await models.ask()
+        assert (len(models.first.requests), models.naps.begun) == (1, [])
+
+
+async def test_a_model_alone_that_asks_for_a_little_time_is_asked_again_after_it_and_by_nobody_before() -> None:
+    async with pair(say(FIRST), alone=True) as models:
+        models.first.then(error(429, retry_after=5))
+        models.naps.moves_on = False
+        asking = [asyncio.create_task(models.ask())]
+        await models.naps.count(1)
+        models.clock.tick(4)
+        asking += [asyncio.create_task(models.ask()) for _ in range(3)]
+        await models.naps.count(4)
+        assert models.naps.begun == [5, 1, 1, 1], "who comes meanwhile waits for the rest of it"
+        assert len(models.first.requests) == 1
+        models.clock.tick(1)
+        assert await asyncio.gather(*asking) == [FIRST] * 4
+        assert len(models.first.requests) == 5
+
+
+async def test_who_asks_at_the_moment_a_model_alone_asks_for_time_is_answered_after_it() -> None:
+    async with pair(say(FIRST), alone=True) as models:
+        models.first.then(*[error(429, retry_after=5)] * 8)
+        models.naps.moves_on = False
+        asking = [asyncio.create_task(models.ask()) for _ in range(8)]
+        await models.naps.count(8)
+        models.clock.tick(5)
+        assert await asyncio.gather(*asking) == [FIRST] * 8
+        assert len(models.first.requests) == 16
+
+
+async def test_time_that_a_model_asks_for_while_others_sleep_is_kept_too() -> None:
+    async with pair(say(FIRST), alone=True) as models:
+        late = asyncio.Event()
+        models.first.then(slow(late, error(429, retry_after=5)), error(429, retry_after=5))
+        models.naps.moves_on = False
+        asking = [asyncio.create_task(models.ask())]
+        await models.first.seen(1)
+        asking.append(asyncio.create_task(models.ask()))
+        await models.naps.count(1)
+        models.clock.tick(3)
+        late.set()
+        await models.naps.count(2)
+        models.clock.tick(2)
+        await models.naps.count(3)
+        assert (models.naps.begun, len(models.first.requests)) == ([5, 5, 3], 2)
+        models.clock.tick(3)
+        assert await asyncio.gather(*asking) == [FIRST] * 2
+
+
+@pytest.mark.parametrize("trouble", [error(500), error(503), error(429), drop_after(0)])
+async def test_a_model_alone_that_fails_is_asked_again_after_half_a_second(trouble: Step) -> None:
+    async with pair(say(FIRST), alone=True) as models:
+        models.first.then(trouble)
+        assert await models.ask() == FIRST
+        assert models.naps.begun == [0.5]
+
+
+async def test_customers_who_all_come_in_the_moment_that_a_model_alone_is_unwell_are_answered_by_it() -> None:
+    async with pair(say(FIRST), alone=True) as models:
+        models.first.then(*[error(500)] * 8)
+        models.naps.moves_on = False
+        asking = [asyncio.create_task(models.ask()) for _ in range(8)]
+        await models.naps.count(8)
+        asking.append(asyncio.create_task(models.ask()))
+        await models.naps.count(9)
+        assert (models.naps.begun, len(models.first.requests)) == ([0.5] * 9, 8)
+        models.clock.tick(0.5)
+        assert await asyncio.gather(*asking) == [FIRST] * 9
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+async def test_a_model_alone_that_would_refuse_it_again_is_asked_once(status: int) -> None:
+    async with pair(error(status), alone=True) as models:
+        with pytest.raises(models.provider.errors):
+            await models.ask()
+        assert (len(models.first.requests), models.naps.begun) == (1, [])
+
+
+async def test_nobody_waits_for_a_model_alone_that_failed_three_times_in_a_row_however_short_the_pause() -> None:
+    async with pair(error(429, retry_after=1), alone=True, pause=2.0) as models:
+        for _ in range(2):  # the first asks twice
+            with pytest.raises(models.provider.errors):
+                await models.ask()
+        assert (len(models.first.requests), models.naps.begun) == (FAILURES, [1, 1])
+        with pytest.raises(ModelsAway, match="asked again in 2 s"):
+            await models.ask()
+        models.clock.tick(2)
+        with pytest.raises(models.provider.errors):
+            await models.ask()
+        assert (len(models.first.requests), models.naps.begun) == (FAILURES + 1, [1, 1])
+
+
+async def test_the_one_that_stands_by_is_asked_again_too() -> None:
+    async with pair(error(500)) as models:
+        models.second.then(error(503))
+        assert await models.ask() == SECOND
+        assert (models.asked, models.naps.begun) == ((1, 2), [0.5])
+
+
+def test_an_answer_that_was_being_written_does_not_shorten_the_time_a_model_asked_for() -> None:
+    clock = ManualClock()
+    breaker = Breaker(clock)
+    breaker.failed(5)
+    breaker.failed(1)
+    breaker.worked()
+    clock.tick(4)
+    with breaker.asking() as may:
+        assert not may
+    clock.tick(1)
+    with breaker.asking() as may, breaker.asking() as another:
+        assert may
+        assert another, "it had but asked for time"
 
 
 async def test_what_a_model_refuses_about_one_question_says_nothing_of_the_next() -> None:
