@@ -81,18 +81,21 @@ async def evaluate(
             "questions": {"in_scope": len(inside), "out_of_scope": len(outside)},
             **decisions,
             **auroc_by_kind(inside_found, outside, outside_found),
-            "curve": curve(_judged([*inside, *outside], [*inside_found, *outside_found]), rank.floors()),
+            "curve": curve([*_judged(inside, inside_found), *_lacking(outside, outside_found)], rank.floors()),
         },
     }
 
 
 def _judged(questions: Sequence[Question], found: Sequence[Searched]) -> list[Judged]:
     return [
-        Judged(
-            kind="" if question.doc_ids else question.kind or "other",
-            confidence=one.confidence,
-            right=any(document in question.doc_ids for document in one.ranked[:1]),
-        )
+        Judged("", one.confidence, right=any(document in question.doc_ids for document in one.ranked[:1]))
+        for question, one in zip(questions, found, strict=True)
+    ]
+
+
+def _lacking(questions: Sequence[Question], found: Sequence[Searched]) -> list[Judged]:
+    return [
+        Judged(question.kind or "other", one.confidence, right=False)
         for question, one in zip(questions, found, strict=True)
     ]
 

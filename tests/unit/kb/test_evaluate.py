@@ -12,7 +12,7 @@ from kb.curve import Judged, curve
 from kb.documents import Progress, SourceError
 from kb.evaluate import evaluate
 from kb.measures import Decision, auroc, token_f1
-from kb.questions import Question, Said, read_folder, read_questions
+from kb.questions import Question, Said, doubts, read_folder, read_questions
 
 
 class Shelf:
@@ -101,6 +101,9 @@ async def test_split_and_limit_choose_questions(tmp_path: Path) -> None:
         await evaluate(folder, Shelf(), split="held")
 
 
+LINE = '{"id": 1, "query": "Größe?"}'
+
+
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "queries.jsonl").write_text('{"id": 1, "query": "x"}\n{"id": 2}\n')
     with pytest.raises(SourceError, match=r"queries.jsonl, line 2"):
@@ -110,16 +113,97 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ('{"query": "x"}', "'id' is missing"),
-        ('{"id": 1', "Expecting"),
-        ("[1, 2]", "line 1"),
-        ('{"id": 1, "query": "x", "history": ["hello"]}', "line 1"),
+        ('{"query": "x"}', '"id" is missing'),
+        ('{"id": null, "query": "x"}', '"id" must be text or a number'),
+        ('{"id": 1', "this is no JSON: Expecting ',' delimiter, at character 9"),
+        ("[" * 100_000, "brackets too deep"),
+        ('{"id": ' + "1" * 5_000 + "}", "a number is too long"),
+        ("[1, 2]", "a line must be a JSON object"),
+        ("7", "a line must be a JSON object"),
+        ('{"id": 1, "query": 5}', '"query" must be text'),
+        ('{"id": 1, "query": null}', '"query" must be text'),
+        ('{"id": 1, "query": "\\ud800"}', '"query" must be text; it has half a character'),
+        ('{"id": 1, "query": "x", "kind": 5}', '"kind" must be text'),
+        ('{"id": 1, "query": "x", "doc_ids": [1]}', '"doc_ids" must be a list of articles\' names'),
+        ('{"id": 1, "query": "x", "doc_ids": {"a": 1}}', '"doc_ids" must be a list of articles\' names'),
+        ('{"id": 1, "query": "x", "history": "hello"}', '"history" must be a list like'),
+        ('{"id": 1, "query": "x", "history": ["hello"]}', '"history" must be a list like'),
+        ('{"id": 1, "query": "x", "history": [{"text": 5}]}', 'in "history", "text" must be text'),
+        ('{"id": 1, "query": "x", "history": [{"role": "user"}]}', 'in "history", "text" is missing'),
     ],
 )
 def test_what_is_wrong_with_a_line_is_said(tmp_path: Path, line: str, why: str) -> None:
     (tmp_path / "queries.jsonl").write_text(line)
+    with pytest.raises(SourceError) as wrong:
+        read_questions(tmp_path / "queries.jsonl")
+    assert str(wrong.value).startswith("queries.jsonl, line 1: ")
+    assert why in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"id": 1, "query": "x"}', '"answerability" is missing'),
+        ('{"id": 1, "query": "x", "answerability": 5}', '"answerability" must be text'),
+        ('{"id": 1, "query": "x", "answerability": "PARTIAL"}', '"doc_ids" is missing'),
+    ],
+)
+def test_what_is_wrong_with_a_conversation_is_said(tmp_path: Path, line: str, why: str) -> None:
+    (tmp_path / "tasks.jsonl").write_text(line)
+    with pytest.raises(SourceError, match=f"tasks.jsonl, line 1: {why}"):
+        read_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (LINE.encode("utf-16"), "queries.jsonl is not in UTF-8: save it"),
+        (LINE.encode("utf-16-be"), "queries.jsonl is not in UTF-8: save it"),
+        (f"{LINE}\n{LINE}".encode("latin-1"), r"queries.jsonl is not in UTF-8 \(see line 1\): save it"),
+    ],
+)
+def test_a_file_in_another_encoding_is_named_with_the_fix(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "queries.jsonl").write_bytes(content)
     with pytest.raises(SourceError, match=why):
         read_questions(tmp_path / "queries.jsonl")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_file_is_read_whatever_editor_wrote_it(tmp_path: Path, ending: str) -> None:
+    text = f'{LINE}{ending}{ending}{{"id": 2, "query": "one\u2028two\x85three", "doc_ids": "delivery"}}{ending}'
+    (tmp_path / "queries.jsonl").write_bytes(text.encode("utf-8-sig"))
+    assert read_questions(tmp_path / "queries.jsonl") == [
+        Question("1", "Größe?"),
+        Question("2", "one\u2028two\x85three", ("delivery",)),
+    ]
+
+
+def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"There is no folder .*nothing-here"):
+        read_folder(tmp_path / "nothing-here")
+    (tmp_path / "queries.jsonl").write_text(LINE, "utf-8")
+    with pytest.raises(SourceError, match=r"queries.jsonl is a file: name the folder"):
+        read_folder(tmp_path / "queries.jsonl")
+
+
+def test_what_is_odd_about_questions_is_counted_and_the_first_are_named() -> None:
+    many = [Question(f"q{n}", "x", (f"gone{n}", "there")) for n in range(7)]
+    said = doubts([*many, Question("q0", " "), Question("q8", "y")], [Question("q8", "")], {"there"})
+    assert said == [
+        'Questions of queries.jsonl without "doc_ids", each of which counts as a miss: 2 (q0, q8).',
+        'Names in "doc_ids" that no article in kb/ has (a name is that of the article\'s file, without its ending): '
+        "7 (gone0, gone1, gone2, gone3, gone4, ...).",
+        'Questions with an empty "query", which finds nothing: 2 (q0, q8).',
+        "Ids of more than one question, each of which counts: 1 (q0).",
+    ]
+    assert doubts([Question("q1", "x", ("there",))], [Question("q1", "y")], {"there"}) == []
+
+
+async def test_a_question_without_an_article_counts_as_a_miss_in_the_curve_too(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, [{"id": "1", "query": "a b c d"}], [])
+    [floor, *_] = (await evaluate(folder, Shelf()))["decisions"]["curve"]
+    assert (floor["answered"], floor["answered_with_right_document"]) == (1, 0)
+    assert (floor["out_of_scope"], floor["by_kind"]) == (0, {})
 
 
 HISTORY = [{"role": "user", "text": "a"}, {"role": "assistant", "text": "It is so."}]
