@@ -3,13 +3,14 @@
 import argparse
 from contextlib import AsyncExitStack
 
-from rich.markup import escape
 from rich.table import Table
 
 from bot.settings import Settings
-from bot.terminal import Commands, add, open_store, out, print_json, takes_json
+from bot.terminal import Commands, add, brief, cell, open_store, out, print_json, takes_json
 from channels.web import render
 from core.articles import ArticleGroup, collect
+
+_QUESTION, _ANSWER = 200, 300  # characters that are shown
 
 
 def add_articles(commands: Commands) -> None:
@@ -37,9 +38,10 @@ async def _articles(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _table(found: list[ArticleGroup]) -> Table:
-    table = Table("Cases", "Question", "Answer", box=None, padding=(0, 2, 0, 0))
+    table = Table("Cases", box=None, padding=(0, 2, 0, 0))
+    for name in ("Question", "Answer"):
+        table.add_column(name, overflow="fold")
     for group in found:
         cases = ", ".join(f"#{one.number}" for one in group.suggestions)
-        question, answer = (" ".join(text.split()) for text in (group.question, group.answer))
-        table.add_row(cases, escape(question[:200]), escape(answer[:300]))
+        table.add_row(cases, cell(brief(group.question, _QUESTION)), cell(brief(group.answer, _ANSWER)))
     return table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.report import eval_report, progress_bar
 from bot.settings import Settings
-from bot.terminal import Commands, add, err, open_store, out, print_json, takes_json
+from bot.terminal import Commands, add, counted, days, err, open_store, out, plain, print_json, takes_json, whole
 
 _DAY = 86_400.0
 _DAYS = 365.0
@@ -24,7 +24,7 @@ def add_eval(commands: Commands) -> None:
     )
     command.add_argument("folder", type=Path)
     command.add_argument("--split", help="keep the questions of this split")
-    command.add_argument("--limit", type=int, help="keep the first N questions of each file")
+    command.add_argument("--limit", type=whole, help="keep the first N questions of each file")
     takes_json(command)
     command = add(
         commands,
@@ -34,7 +34,7 @@ def add_eval(commands: Commands) -> None:
         "threadline eval-set my-questions --days 90",
     )
     command.add_argument("folder", type=Path, help="a new folder")
-    command.add_argument("--days", type=float, default=_DAYS, help=f"how far back (default {_DAYS:g})")
+    command.add_argument("--days", type=days, default=_DAYS, help=f"how far back (default {_DAYS:g})")
     takes_json(command)
 
 
@@ -50,12 +50,13 @@ async def _eval_set(settings: Settings, options: argparse.Namespace) -> int:
         print_json({"folder": str(options.folder), **counts})
         return 0
     out.print(
-        f"{counts['queries']} questions that an article answers, {counts['out_of_scope']} that people answered, and "
-        f"{counts['documents']} articles are in {options.folder}. Its NOTE.md says how to read them.",
+        f"{counted(counts['queries'], 'question')} that an article answers, {counts['out_of_scope']} that people "
+        f"answered, and {counted(counts['documents'], 'article')} are in {options.folder}. Its NOTE.md says how to "
+        "read them.",
         markup=False,
     )
     if counts["lost"]:
-        out.print(f"{counts['lost']} more had answers out of articles that are not in the index any more.")
+        out.print(f"{counts['lost']} more had an answer out of articles that are not in the index any more.")
     out.print(f"Measure: threadline eval {options.folder} --split dev", markup=False)
     return 0
 
@@ -63,8 +64,12 @@ async def _eval_set(settings: Settings, options: argparse.Namespace) -> int:
 async def _eval(settings: Settings, options: argparse.Namespace) -> int:
     from bot.evaluation import measure
 
+    def tell(sentence: str) -> None:
+        err.print(plain(sentence), markup=False, soft_wrap=True)
+
+    chosen = {"split": options.split, "limit": options.limit}
     with progress_bar(err) as show:
-        figures = await measure(settings, options.folder, split=options.split, limit=options.limit, progress=show)
+        figures = await measure(settings, options.folder, **chosen, progress=show, tell=tell)
     if options.json:
         print_json(figures)
     else:

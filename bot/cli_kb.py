@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.report import progress_bar
 from bot.settings import Settings
-from bot.terminal import Commands, add, err, out, print_json, takes_json, through_serve
+from bot.terminal import Commands, add, counted, err, out, plain, print_json, takes_json, through_serve, whole
 from core.errors import SetupError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_kb(commands: Commands) -> None:
         group, "search", _kb_search, "show the passages found for a query", "threadline kb search 'return a bike' --k 3"
     )
     command.add_argument("query")
-    command.add_argument("--k", type=int, default=5, help="how many passages (default 5)")
+    command.add_argument("--k", type=whole, default=5, help="how many passages (default 5)")
     takes_json(command)
 
 
@@ -62,9 +62,9 @@ async def _kb_sync(settings: Settings, options: argparse.Namespace) -> int:
         print_json(report)
     else:
         counts = ", ".join(f"{report[what]} {what}" for what in ("added", "changed", "removed", "unchanged"))
-        out.print(f"{counts}: {report['passages']} passages, {report['seconds']:.1f} s")
+        out.print(f"{counts}: {counted(report['passages'], 'passage')}, {report['seconds']:.1f} s")
         for failure in report["failed"]:
-            out.print(f"  not read: {failure['source']}: {failure['reason']}", style="yellow", markup=False)
+            out.print(plain(f"  not read: {failure['source']}: {failure['reason']}"), style="yellow", markup=False)
     done = report["added"] + report["changed"] + report["removed"] + report["unchanged"]
     return 1 if report["failed"] and not done else 0
 
@@ -84,7 +84,7 @@ async def _kb_drop(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print_json(dropped)
     else:
-        out.print(f"{dropped['removed']} documents dropped.")
+        out.print(f"{counted(dropped['removed'], 'document')} dropped.")
     return 0
 
 
@@ -104,8 +104,9 @@ async def _kb_search(settings: Settings, options: argparse.Namespace) -> int:
         return 0
     for rank, passage in enumerate(found, 1):
         where = f"{passage['title']}{' > ' + passage['heading'] if passage['heading'] else ''}"
-        out.print(f"{rank}. {where}  ({passage['source']}, {passage['score']:.2f})", style="bold", markup=False)
-        out.print(passage["text"], style="dim", markup=False)
+        found_there = f"{rank}. {where}  ({passage['source']}, {passage['score']:.2f})"
+        out.print(plain(found_there), style="bold", markup=False)
+        out.print(plain(passage["text"]), style="dim", markup=False)
     if not found:
         out.print("Nothing found.")
     return 0

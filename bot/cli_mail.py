@@ -15,7 +15,7 @@ import structlog
 from bot.home import Home
 from bot.replay import Outcome, Payload, Reader
 from bot.settings import Settings
-from bot.terminal import Commands, add, err, open_parts
+from bot.terminal import Commands, add, err, open_parts, plain
 from core.errors import PermanentError, SetupError, ThreadlineError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def _deliver(settings: Settings, options: argparse.Namespace) -> int:
             mailroom = await _mailroom(settings, stack)
             await mailroom.receive(sys.stdin.buffer.read(), Envelope())
         except PermanentError as refused:
-            err.print(f"threadline: {refused}", markup=False, soft_wrap=True)
+            err.print(f"threadline: {plain(str(refused))}", markup=False, soft_wrap=True)
             return _REFUSED
         except ThreadlineError:
             raise

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from rich.table import Table
 
 from bot.settings import Settings
-from bot.terminal import Commands, add, open_store, out, print_json, takes_json
+from bot.terminal import Commands, add, cell, open_store, out, plain, print_json, takes_json, whole
 from core.errors import SetupError
 
 
@@ -33,7 +33,7 @@ def add_operator(commands: Commands) -> None:
     command.add_argument("name")
     command.add_argument("account", help="email:ADDRESS")
     command = add(group, "log", _operator_log, "show what operators did last", "threadline operator log --limit 20")
-    command.add_argument("--limit", type=int, default=50, help="how many lines (default 50)")
+    command.add_argument("--limit", type=whole, default=50, help="how many lines (default 50)")
     takes_json(command)
 
 
@@ -45,7 +45,7 @@ async def _operator_add(settings: Settings, options: argparse.Namespace) -> int:
     async with AsyncExitStack() as stack:
         store, now = await open_store(settings, stack)
         operator, token = await store.credentials.add_operator(options.name, now)
-        out.print(f"{operator.name} is an operator. The token, shown this once:", markup=False)
+        out.print(f"{plain(operator.name)} is an operator. The token, shown this once:", markup=False)
         print(token)
     return 0
 
@@ -56,7 +56,7 @@ async def _operator_list(settings: Settings, _options: argparse.Namespace) -> in
         table = Table("Name", "Since", "Token", box=None)
         for operator in await store.credentials.operators():
             since = _time(operator.created_at)
-            table.add_row(operator.name, since, "active" if operator.active else "revoked")
+            table.add_row(cell(operator.name), since, "active" if operator.active else "revoked")
         out.print(table)
     return 0
 
@@ -70,7 +70,7 @@ async def _operator_link(settings: Settings, options: argparse.Namespace) -> int
         operator = await store.credentials.link(
             options.name, f"{channel}:{name.lower() if channel == 'email' else name}"
         )
-        out.print(f"{operator.name} acts as {options.account} now.", markup=False)
+        out.print(f"{plain(operator.name)} acts as {plain(options.account)} now.", markup=False)
     return 0
 
 
@@ -78,7 +78,7 @@ async def _operator_revoke(settings: Settings, options: argparse.Namespace) -> i
     async with AsyncExitStack() as stack:
         store, now = await open_store(settings, stack)
         await store.credentials.revoke_operator(options.name, now)
-        out.print(f"{options.name}'s tokens are ended.", markup=False)
+        out.print(f"{plain(options.name)}'s tokens are ended.", markup=False)
     return 0
 
 
@@ -96,6 +96,7 @@ async def _operator_log(settings: Settings, options: argparse.Namespace) -> int:
         return 0
     table = Table("When", "Operator", "Action", "Case", "", box=None)
     for at, did, refused in done:
-        table.add_row(_time(at), did.name, did.action.value, did.case, f"refused: {refused}" if refused else "")
+        told = f"refused: {refused}" if refused else ""
+        table.add_row(_time(at), cell(did.name), did.action.value, did.case, cell(told))
     out.print(table)
     return 0

@@ -14,7 +14,7 @@ from bot.cli_slack import captured_events
 from bot.cli_teams import captured_activities
 from bot.replay import Opening, Outcome, Payload, Reader, rejected
 from bot.settings import Settings
-from bot.terminal import Commands, add, out, print_json, takes_json
+from bot.terminal import Commands, add, out, plain, print_json, takes_json
 from core.errors import PermanentError
 
 CHANNELS: dict[str, Opening] = {
@@ -23,6 +23,8 @@ CHANNELS: dict[str, Opening] = {
     "teams": captured_activities,
 }
 """The channels whose payloads can be replayed, with what reads them."""
+
+_TEXT = 300  # characters of a message that are shown
 
 
 def add_replay(commands: Commands) -> None:
@@ -72,9 +74,11 @@ async def _payloads(file: Path, read: Reader) -> AsyncIterator[Payload]:
 
 
 def _show(line: dict[str, Any]) -> None:
-    out.print(f"{line['file']}: {line['outcome']}", f"({line['reason']})" if line["reason"] else "", markup=False)
+    said = [f"{line['file']}: {line['outcome']}" + (f" ({line['reason']})" if line["reason"] else "")]
     if line["outcome"] == Outcome.MESSAGE and line["author"]:
         names = ", ".join(file["name"] for file in line["files"])
-        out.print(f"  from   {line['author']['name']} <{line['author']['id']}>", markup=False)
-        out.print(f"  text   {line['text'][:300]!r}", markup=False, soft_wrap=True)
-        out.print(f"  files  {names or 'none'}", markup=False, soft_wrap=True)
+        said.append(f"  from   {line['author']['name']} <{line['author']['id']}>")
+        said.append(f"  text   {line['text'][:_TEXT]!r}")
+        said.append(f"  files  {names or 'none'}")
+    for one in said:
+        out.print(plain(one).replace("\n", " "), markup=False, soft_wrap=True)

@@ -11,11 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from bot.terminal import brief, counted, plain
+
 _MOST_MISSES = 10
 _QUESTION = 220  # characters of a question that people are shown
 _PASSAGE = 240  # characters of a passage
-_BAR = 20  # characters of a bar that stands for all questions
-_OUTCOMES = {"answered": "answered", "clarified": "asked back", "declined": "declined", "handed_off": "to people"}
+_NAME = 24  # characters of the first column: with them every table fits into the 80 of a plain terminal
+_BAR = 15  # characters of a bar that stands for all questions
+_OUTCOMES = {"answered": "answered", "clarified": "asked\nback", "declined": "declined", "handed_off": "to\npeople"}
 _RANKING = {"hit@1": "first", "hit@3": "in first 3", "hit@5": "in first 5", "mrr@10": "MRR@10", "ndcg@10": "nDCG@10"}
 _STEP = 0.1
 
@@ -24,6 +27,7 @@ def eval_report(figures: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Yield what `eval` shows people: the result in sentences, tables with what each of them says, the worst misses."""
     decisions = figures["decisions"]
     yield _in_words(figures)
+    yield from _warnings(figures.get("warnings") or ())
     if figures.get("model"):
         yield _model(figures["model"])
     yield _ranking(figures["retrieval"], figures.get("beside") or {})
@@ -37,17 +41,23 @@ def _in_words(figures: Mapping[str, Any]) -> Text:
     retrieval, decisions = figures["retrieval"], figures["decisions"]
     inside, outside, asked = decisions["in_scope"], decisions["out_of_scope"], decisions["questions"]
     said = (
-        f"{asked['in_scope']} questions that have an article: it came first for {_percent(retrieval['hit@1'])}, and "
+        f"{_having(asked['in_scope'])} an article: it came first for {_percent(retrieval['hit@1'])}, and "
         f"among the first five for {_percent(retrieval['hit@5'])}. {_percent(inside['answered'])} were answered, "
         f"{_percent(inside['answered_with_right_document'])} from the right article; the rest went to people or was "
         f"asked back."
     )
     if asked["out_of_scope"]:
-        said += (
-            f"\n{asked['out_of_scope']} questions that have none: {_percent(outside['answered'])} were answered "
-            f"all the same."
-        )
+        said += f"\n{_having(asked['out_of_scope'])} none: {_percent(outside['answered'])} were answered all the same."
     return Text(f"{said}\n")
+
+
+def _having(questions: int) -> str:
+    return f"{counted(questions, 'question')} that {'has' if questions == 1 else 'have'}"
+
+
+def _warnings(warnings: Sequence[str]) -> Iterator[Text]:
+    if warnings:
+        yield Text("".join(f"Warning: {plain(one)}\n" for one in warnings), style="yellow")
 
 
 def _model(model: Mapping[str, Any]) -> Text:
@@ -58,15 +68,17 @@ def _model(model: Mapping[str, Any]) -> Text:
         f"{model['p50_seconds']:.1f} s, {model['p95_seconds']:.1f} s at most for 95 of 100."
     )
     if model["failed"]:
-        said += f" It gave no answer to {model['failed']} questions, which went to people: they count as such."
+        failed = counted(model["failed"], "question")
+        said += f" It gave no answer to {failed}, which counts as handed to people."
     return Text(f"{said}\n")
 
 
 def _table(title: str, says: str, *columns: str) -> Table:
     """Return a table whose first column is of words and the others of figures; `says` stands below it."""
-    table = Table(title=title, caption=says, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=title, caption=says, box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
     for at, name in enumerate(columns):
-        table.add_column(name, justify="right" if at else "left", no_wrap=True)
+        table.add_column(name, justify="right" if at else "left", no_wrap=True, max_width=None if at else _NAME)
     return table
 
 
@@ -74,8 +86,8 @@ def _ranking(ours: Mapping[str, Any], others: Mapping[str, Mapping[str, float]])
     """Return how often the right article came first, beside the words alone and the vectors alone."""
     table = _table(
         "Finding the article",
-        f"Shares of {ours['queries']} questions whose article came so far up. A search took {ours['p50_ms']:.0f} ms, "
-        f"{ours['p95_ms']:.0f} ms at most for 95 of 100.\n",
+        f"Shares of {counted(ours['queries'], 'question')} whose article came so far up. A search took "
+        f"{ours['p50_ms']:.0f} ms, {ours['p95_ms']:.0f} ms at most for 95 of 100.\n",
         "",
         *_RANKING.values(),
     )
@@ -102,16 +114,18 @@ def _decisions(decisions: Mapping[str, Any]) -> Table:
         "AUROC",
     )
     inside, outside = decisions["in_scope"], decisions["out_of_scope"]
-    right = [_percent(inside[share]) for share in ("answered_with_right_document", "found_right_document")]
+    right = [_whole(inside[share]) for share in ("answered_with_right_document", "found_right_document")]
     table.add_row("with an article", *_shares(inside), *right, "")
     for kind, shares in inside.get("by_kind", {}).items():
-        table.add_row(f"  {kind.replace('_', ' ')}", *_shares(shares), "", "", "")
+        table.add_row(_kind(kind), *_shares(shares), "", "", "")
     table.add_row("without one", *_shares(outside), "", "", _figure(decisions["auroc"]))
     for kind, shares in outside["by_kind"].items():
-        table.add_row(
-            f"  {kind.replace('_', ' ')}", *_shares(shares), "", "", _figure(decisions["auroc_by_kind"][kind])
-        )
+        table.add_row(_kind(kind), *_shares(shares), "", "", _figure(decisions["auroc_by_kind"][kind]))
     return table
+
+
+def _kind(kind: str) -> Text:
+    return Text(f"  {brief(kind.replace('_', ' '), _NAME)}")
 
 
 def _curve(points: Sequence[Mapping[str, Any]]) -> Table:
@@ -132,7 +146,7 @@ def _curve(points: Sequence[Mapping[str, Any]]) -> Table:
         if not one["point"] and abs(one["floor"] / _STEP - round(one["floor"] / _STEP)) > 1e-6:
             continue
         answered, right, wrongly = one["answered"], one["answered_with_right_document"], one["out_of_scope"]
-        figures = (_percent(answered), _percent(right), _bars(right, wrongly), _percent(wrongly))
+        figures = (_whole(answered), _whole(right), _bars(right, wrongly), _whole(wrongly))
         name = f"> {one['point']}" if one["point"] else ""
         table.add_row(name, f"{one['floor']:.2f}", *figures, style="bold" if name else "dim")
     return table
@@ -154,20 +168,20 @@ def _misses(misses: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
         where = " > ".join(filter(None, [one["found"] or "nothing", one["heading"]]))
         where += f", passage {one['position'] + 1}" if one["position"] is not None else ""
         said = Table.grid(padding=(0, 1, 0, 0))
-        said.add_row("wanted", Text(f"{', '.join(one['wanted'])} ({place})", style="green"))
-        said.add_row("first", Text(where, style="red"))
-        said.add_row("", Text(_short(one["passage"], _PASSAGE), style="dim"))
-        yield Text(f"{number}. {_short(one['query'], _QUESTION)}", style="bold")
+        wanted = ", ".join(one["wanted"]) or "no article is named"
+        said.add_row("wanted", Text(plain(f"{wanted} ({place})"), style="green"))
+        said.add_row("first", Text(plain(where), style="red"))
+        said.add_row("", Text(brief(one["passage"], _PASSAGE), style="dim"))
+        yield Text(f"{number}. {brief(one['query'], _QUESTION)}", style="bold")
         yield Padding(said, (0, 0, 1, 3))
-
-
-def _short(text: str, most: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _percent(share: float) -> str:
     return f"{share * 100:.1f} %"
+
+
+def _whole(share: float) -> str:
+    return f"{share * 100:.0f} %"
 
 
 def _figure(value: float | None) -> str:
@@ -175,7 +189,7 @@ def _figure(value: float | None) -> str:
 
 
 def _shares(shares: Mapping[str, float]) -> list[str]:
-    return [_percent(shares[outcome]) for outcome in _OUTCOMES]
+    return [_whole(shares[outcome]) for outcome in _OUTCOMES]
 
 
 @contextmanager

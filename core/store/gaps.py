@@ -82,6 +82,12 @@ class Gaps:
             for group in groups
         ]
 
+    async def asked(self, moment: float) -> bool:
+        """Return whether customers asked anything since `moment`, whatever became of it."""
+        query = select(runs.c.id).where(runs.c.finished_at >= moment).limit(1)
+        async with self._database.reading() as connection:
+            return await connection.scalar(query) is not None
+
     async def missed(self, moment: float) -> list[Missed]:
         """Return the questions that `since` lists, as they were asked last, with what was found for them."""
         newest = _ranked(moment)

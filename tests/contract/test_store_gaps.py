@@ -60,6 +60,13 @@ async def test_what_was_answered_or_never_searched_leaves_no_gap(scene: Scene) -
     assert await scene.store.gaps.since(0) == []
 
 
+async def test_whether_anything_was_asked_is_known(scene: Scene) -> None:
+    assert not await scene.store.gaps.asked(0)
+    await ask(scene, "Where are you?", answered("In Leeds."), "s_1")
+    assert await scene.store.gaps.asked(0)
+    assert not await scene.store.gaps.asked(scene.clock() + 1)
+
+
 async def test_only_what_was_asked_lately_is_shown(scene: Scene) -> None:
     await ask(scene, "Do you deliver to Mars?", WEAK, "s_1")
     assert await scene.store.gaps.since(scene.clock() + 1) == []

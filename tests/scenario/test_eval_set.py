@@ -119,5 +119,5 @@ async def test_the_command_works_beside_a_running_serve(program: Start, tmp_path
         status, said, wrong = await command(client.threadline.home.path, "eval-set", str(tmp_path / "mine"))
     assert (status, wrong) == (0, "")
     assert " ".join(said.split()).startswith(
-        "1 questions that an article answers, 0 that people answered, and 18 articles"
+        "1 question that an article answers, 0 that people answered, and 18 articles"
     )

@@ -140,6 +140,55 @@ def test_an_evaluation_folder_that_is_none_is_an_error(capsys: pytest.CaptureFix
     assert "nothing-here" in sentence(capsys, "eval", str(tmp_path / "nothing-here"))
 
 
+def test_an_evaluation_folder_without_articles_is_an_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "queries.jsonl").write_text('{"id": 1, "query": "x", "doc_ids": ["x"]}', encoding="utf-8")
+    assert "has no folder kb: put the articles there" in sentence(capsys, "eval", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_by_words_alone")
+def test_an_evaluation_folder_whose_articles_are_missing_is_an_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "kb").mkdir()
+    (tmp_path / "queries.jsonl").write_text('{"id": 1, "query": "x", "doc_ids": ["x"]}', encoding="utf-8")
+    said = sentence(capsys, "eval", str(tmp_path))
+    assert said.endswith("holds no article that can be read. Put articles there, as Markdown files.\n")
+    (tmp_path / "kb" / "x.md").write_text(" ", encoding="utf-8")
+    assert "as Markdown files. Not read: x.md: it is empty." in sentence(capsys, "eval", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_by_words_alone")
+def test_an_evaluation_warns_of_names_that_no_article_has(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "kb").mkdir()
+    (tmp_path / "kb" / "delivery.md").write_text("# Delivery\n\nParcels take two days.\n", encoding="utf-8")
+    (tmp_path / "kb" / "empty.md").write_text("", encoding="utf-8")
+    (tmp_path / "queries.jsonl").write_text('{"id": 1, "query": "x", "doc_ids": ["delivery.md"]}', encoding="utf-8")
+    assert run(["eval", str(tmp_path), "--json"]) == 0
+    unread, unknown = json.loads(capsys.readouterr().out)["warnings"]
+    assert unread == "Not read: empty.md: it is empty."
+    assert unknown.endswith("without its ending): 1 (delivery.md).")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["eval", "questions", "--limit", "-1"], "-1 is not a whole number from 1 up"),
+        (["eval", "questions", "--limit", "0"], "0 is not a whole number from 1 up"),
+        (["operator", "log", "--limit", "-1"], "-1 is not a whole number from 1 up"),
+        (["kb", "search", "x", "--k", "0"], "0 is not a whole number from 1 up"),
+        (["gaps", "--days", "-3"], "-3 is not a number of days above 0"),
+        (["gaps", "--days", "nan"], "nan is not a number of days above 0"),
+        (["agreement", "--days", "0"], "0 is not a number of days above 0"),
+        (["eval-set", "questions", "--days", "soon"], "soon is not a number of days above 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(capsys: pytest.CaptureFixture[str], words: list[str], why: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(words)
+    assert ended.value.code == 2
+    assert why in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("_by_words_alone")
 def test_an_evaluation_says_what_the_contract_promises(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     folder = tmp_path / "questions"
@@ -152,7 +201,8 @@ def test_an_evaluation_says_what_the_contract_promises(capsys: pytest.CaptureFix
     (folder / "out_of_scope.jsonl").write_text(json.dumps(beside), encoding="utf-8")
     assert run(["eval", str(folder), "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert set(figures) == {"retrieval", "decisions", "beside", "misses"}
+    assert set(figures) == {"retrieval", "decisions", "beside", "misses", "warnings"}
+    assert figures["warnings"] == []
     measured = {"queries", "hit@1", "hit@3", "hit@5", "mrr@10", "ndcg@10", "p50_ms", "p95_ms"}
     assert measured <= set(figures["retrieval"])
     assert figures["retrieval"]["hit@1"] == 1.0
@@ -164,13 +214,13 @@ def test_an_evaluation_says_what_the_contract_promises(capsys: pytest.CaptureFix
     assert sum(decisions["in_scope"][outcome] for outcome in four) == 1.0
     assert run(["eval", str(folder)]) == 0
     shown = capsys.readouterr().out
-    assert "1 questions that have an article: it came first for 100.0 %" in shown
+    assert "1 question that has an article: it came first for 100.0 %" in shown
     assert "words (BM25) alone" in shown
 
 
 def test_gaps_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["gaps", "--days", "7"]) == 0
-    assert "Nothing in the last 7 days" in capsys.readouterr().out
+    assert "in the last 7 days: nothing was asked" in capsys.readouterr().out
     assert run(["gaps", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
 
@@ -190,7 +240,10 @@ def test_suggested_articles_are_listed_for_people_and_programs(capsys: pytest.Ca
 
 
 @pytest.mark.usefixtures("_by_words_alone")
-def test_the_doctor_ends_with_status_one_when_something_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_ends_with_status_one_when_something_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK", "slack:C1")
     assert run(["doctor", "--json"]) == 1
     examined = json.loads(capsys.readouterr().out)
     assert set(examined) == {"ok", "checks"}

@@ -36,8 +36,9 @@ async def checks(home: Path, **settings: Any) -> dict[str, Check]:
 
 async def test_a_fresh_installation_is_well_and_says_what_is_off(home: Path, free_port: int) -> None:
     found = await checks(home, http_port=free_port)
-    assert {name: check.state for name, check in found.items() if name != "embeddings"} == {
+    assert {name: check.state for name, check in found.items()} == {
         "home": "ok",
+        "embeddings": "off",
         "http": "ok",
         "database": "ok",
         "knowledge base": "ok",
@@ -106,6 +107,7 @@ async def test_everything_broken_has_a_fix(home: Path, tmp_path: Path, free_port
             http_port=taken.getsockname()[1],
             kb_path=[str(tmp_path / "nothing")],
             articles_path=tmp_path / "file" / "articles",
+            embedding_model="no-such/model",
             database_url=f"postgresql+asyncpg://u:hunter2@127.0.0.1:{free_port}/x",
             openai_base_url=f"http://127.0.0.1:{free_port}/v1",
             openai_model="gpt-test",
@@ -118,6 +120,14 @@ async def test_everything_broken_has_a_fix(home: Path, tmp_path: Path, free_port
     assert "ARTICLES_PATH" in broken["articles"].fix
     assert "DATABASE_URL" in broken["database"].fix
     assert "hunter2" not in str(broken)
+    assert "no-such/model" in broken["embeddings"].found
+    assert not [check for check in found.values() if "\n" in check.found + check.fix], "each takes one line"
+
+
+async def test_no_embedding_model_is_a_choice_and_no_fault(home: Path, free_port: int) -> None:
+    found = (await checks(home, http_port=free_port))["embeddings"]
+    assert (found.state, found.found) == ("off", "none: searching by words only")
+    assert "EMBEDDING_MODEL" in found.fix
 
 
 async def test_without_a_home_nothing_else_is_looked_at(tmp_path: Path) -> None:

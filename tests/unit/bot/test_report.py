@@ -65,7 +65,7 @@ def test_conversations_are_shown_by_what_should_become_of_them() -> None:
     inside = {**figures()["decisions"]["in_scope"], "by_kind": {"partial": {**FOUR, "answered": 0.5}}}
     kinds = {"out_of_scope": {**FOUR, "by_kind": {"underspecified": FOUR}}, "auroc_by_kind": {"underspecified": 0.6}}
     said = shown(figures(in_scope=inside, **kinds))
-    assert ["partial", "50.0", "%"] in [line.split()[:3] for line in said.splitlines()]
+    assert ["partial", "50", "%"] in [line.split()[:3] for line in said.splitlines()]
     assert "asking back is right" in " ".join(said.split())
 
 
@@ -79,7 +79,7 @@ def test_ours_stands_beside_words_and_vectors_alone() -> None:
 def test_the_curve_marks_the_settings_and_leaves_out_what_lies_between() -> None:
     lines = shown(figures()).splitlines()
     [marked] = [line for line in lines if "> balanced" in line]
-    assert marked.split()[2:] == ["0.67", "85.0", "%", "50.0", "%", "█" * 10 + "░" * 10, "█" * 5, "25.0", "%"]
+    assert marked.split()[2:] == ["0.67", "85", "%", "50", "%", "█" * 8 + "░" * 7, "█" * 4, "25", "%"]
     assert [any(line.split()[:1] == [floor] for line in lines) for floor in ("0.05", "0.10", "0.70")] == [
         False,
         True,
@@ -100,3 +100,53 @@ def test_without_questions_that_have_no_article_nothing_is_said_of_them() -> Non
     nobody = {"questions": {"in_scope": 272, "out_of_scope": 0}, "auroc": None, "auroc_by_kind": {}}
     said = shown(figures(**nobody, out_of_scope={**FOUR, "by_kind": {}}))
     assert "questions that have none" not in said
+
+
+ALL = {"answered": 1.0, "clarified": 1.0, "declined": 1.0, "handed_off": 1.0}
+LONG = "a_kind_of_question_with_a_very_long_name"
+
+
+def test_every_table_fits_a_plain_terminal_uncut() -> None:
+    widest: dict[str, Any] = figures(
+        in_scope={**ALL, "answered_with_right_document": 1.0, "found_right_document": 1.0},
+        out_of_scope={**ALL, "by_kind": {LONG: ALL, "off_topic": ALL}},
+        auroc_by_kind={LONG: 0.5, "off_topic": 1.0},
+        curve=[{"floor": 0.671, "point": "balanced", "answered": 1.0, "answered_with_right_document": 1.0,
+                "out_of_scope": 1.0}],
+    )  # fmt: skip
+    said = shown(widest, 80)
+    assert max(map(len, said.splitlines())) <= 80
+    lines = [line.split() for line in said.splitlines()]
+    assert ["answered", "back", "declined", "people", "right", "found", "AUROC"] in lines
+    assert ["with", "an", "article", *["100", "%"] * 6] in lines
+    assert ["off", "topic", *["100", "%"] * 4, "1.000"] in lines
+    assert ["a", "kind", "of", "question", "wi…", *["100", "%"] * 4, "0.500"] in lines
+    assert ["setting", "floor", "answered", "right", "wrongly"] in lines
+    assert [">", "balanced", "0.67", "100", "%", "100", "%", "█" * 15, "█" * 15, "100", "%"] in lines
+
+
+def test_one_question_is_one_question() -> None:
+    one = figures(questions={"in_scope": 1, "out_of_scope": 1})
+    one["retrieval"]["queries"] = 1
+    took = {"name": "m", "tokens_in": 1, "tokens_out": 1, "cost": 0, "p50_seconds": 1.0, "p95_seconds": 1.0}
+    said = " ".join(shown({**one, "model": {**took, "failed": 1}}).split())
+    assert said.startswith("1 question that has an article:")
+    assert "1 question that has none:" in said
+    assert "Shares of 1 question whose" in said
+    assert "It gave no answer to 1 question, which" in said
+
+
+def test_warnings_stand_below_the_sentences() -> None:
+    said = shown({**figures(), "warnings": ["Names that no article has: 1 (a).", "Ids: 2 (b, [i]c)."]}).splitlines()
+    at = said.index("Warning: Names that no article has: 1 (a).")
+    assert said[at + 1] == "Warning: Ids: 2 (b, [i]c)."
+    assert any("all the same" in line for line in said[:at])
+
+
+def test_nothing_in_the_figures_speaks_to_the_terminal() -> None:
+    raw = "\x1b]0;mine\x07\u202egpj.\x9b31m"
+    odd = figures(out_of_scope={**FOUR, "by_kind": {raw: FOUR}}, auroc_by_kind={raw: 0.5})
+    miss = {**odd["misses"][0], "query": raw, "wanted": [raw], "found": raw, "heading": raw, "passage": raw}
+    said = shown({**odd, "misses": [miss], "warnings": [raw]})
+    assert said.count("]0;minegpj.31m") == 7
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(said)
