@@ -4,6 +4,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from bot.assistant import load_subjects
 from bot.bootstrap import make_embedder, open_database
@@ -12,6 +13,7 @@ from bot.doctor_tools import examine_tools
 from bot.home import Home
 from bot.models import make_provider
 from bot.settings import SAMPLE_KB, Settings
+from bot.terminal import counted
 from core.agent.providers import ping
 from core.desk import Operator
 from core.errors import SetupError, ThreadlineError
@@ -21,12 +23,17 @@ from core.store.places import open_place
 from core.store.store import Store
 from core.wording import language_name
 from kb.documents import SourceError
-from kb.embed import Embedder
+from kb.embed import NO_MODEL, Embedder
 from kb.load import find, is_address, root_of
 
 
 async def examine(settings: Settings) -> AsyncIterator[Check]:
-    """Yield one check after the other."""
+    """Yield one check after the other, each in one line: what libraries say of their failures often has several."""
+    async for check in _all(settings):
+        yield replace(check, found=" ".join(check.found.split()), fix=" ".join(check.fix.split()))
+
+
+async def _all(settings: Settings) -> AsyncIterator[Check]:
     try:
         home = Home(settings.threadline_home)
     except SetupError as error:
@@ -132,6 +139,9 @@ def _operators(operators: Sequence[Operator]) -> Check:
 
 
 async def _embeddings(settings: Settings) -> Check:
+    if settings.embedding_model == NO_MODEL:
+        fix = "Take EMBEDDING_MODEL out, to search by meaning, too."
+        return Check("embeddings", "off", "none: searching by words only", fix)
     embedder = make_embedder(settings)
     try:
         if await embedder.ready():
@@ -163,7 +173,7 @@ def _sources(settings: Settings) -> Check:
     if problems:
         return Check("knowledge base", "broken", "; ".join(problems), "Correct KB_PATH.")
     sample = settings.kb_path == [str(SAMPLE_KB)]
-    found = f"{files} files" + (" (the sample; set KB_PATH to your own folder)" if sample else "")
+    found = counted(files, "file") + (" (the sample; set KB_PATH to your own folder)" if sample else "")
     found += f", {addresses} on the web (read by: threadline kb sync)" if addresses else ""
     if not files and not addresses:
         return Check("knowledge base", "broken", found, "Put articles there.")

@@ -65,7 +65,7 @@ class Settings(ModelSettings, EmailSettings, SlackSettings, TeamsSettings, ToolS
         description="hosts of your own network that may be read: wiki.corp.example,.intranet.example",
     )
     embedding_model: str = Field(
-        "", description="a sentence-transformers model; the packaged all-MiniLM-L6-v2 otherwise"
+        "", description="a sentence-transformers model, none for words only; the packaged all-MiniLM-L6-v2 otherwise"
     )
     embedding_languages: Annotated[list[str], NoDecode] = Field(
         default_factory=list,

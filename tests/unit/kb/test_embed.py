@@ -57,6 +57,18 @@ async def test_a_model_that_is_not_there_has_a_clear_reason(no_embedder: Embedde
     await no_embedder.close()
 
 
+def test_no_model_is_said_at_once_without_the_libraries_for_one() -> None:
+    tried = """
+import asyncio, sys
+from kb.embed import Embedder
+embedder = Embedder("none")
+assert not asyncio.run(embedder.ready())
+print(embedder.state, "torch" in sys.modules, "sentence_transformers" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "failed: no model is wanted: EMBEDDING_MODEL=none False False"
+
+
 async def test_an_altered_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {**embed._PACKAGED_FILES, "vocab.txt": hashlib.sha256(b"other").hexdigest()}
     monkeypatch.setattr(embed, "_PACKAGED_FILES", table)
