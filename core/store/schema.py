@@ -186,7 +186,7 @@ deliveries = work(
     Column("desk", NAME, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
     Column("everyone", Boolean, nullable=False, server_default=false()),
-    Column("platform_id", NAME, nullable=False, server_default=""),
+    Column("platform_id", Text, nullable=False, server_default=""),
     Index("ix_deliveries_message_id", "message_id"),
     Index("ix_deliveries_case_id", "case_id"),
 )

@@ -1103,3 +1103,12 @@ async def test_a_claim_says_whether_others_wait_behind_it(scene: Scene) -> None:
     await scene.store.deliveries.finish(first, DeliveryState.DELIVERED, scene.clock())
     [second] = await scene.claim_parts()
     assert not second.followed
+
+
+async def test_a_message_that_became_many_posts_is_finished_under_all_their_names(scene: Scene) -> None:
+    await scene.say("Hello")
+    await scene.finish_run(answered("Hi"))
+    [lease] = await scene.claim_parts()
+    names = ",".join(f"C0123456789:17000000{number:02}.000100" for number in range(40))
+    await scene.store.deliveries.finish(lease, DeliveryState.DELIVERED, scene.clock(), platform_id=names)
+    assert await scene.rows(schema.deliveries, "state", "platform_id") == [("delivered", names)]
