@@ -22,7 +22,7 @@ from bot.cli_replay import add_replay
 from bot.cli_teams import add_teams
 from bot.settings import Settings, load_settings
 from bot.telemetry import configure_logging
-from bot.terminal import add, err, out, print_json, takes_json, through_serve
+from bot.terminal import add, err, out, plain, print_json, takes_json, through_serve
 from core.errors import SetupError, ThreadlineError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         done: int = asyncio.run(options.run(settings, options))
         return done
     except ThreadlineError as error:
-        err.print(f"threadline: {error}", style="red", markup=False, soft_wrap=True)
+        err.print(f"threadline: {plain(str(error))}", style="red", markup=False, soft_wrap=True)
         return int(options.failed)
     except KeyboardInterrupt:
         return 130
@@ -98,9 +98,10 @@ async def _ask(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print_json({key: answer[key] for key in ("text", "citations", "outcome", "handoff")})
         return 0
-    out.print(Markdown(answer["text"]))
+    out.print(Markdown(plain(answer["text"])))
     for citation in answer["citations"]:
-        out.print(f"  [{citation['index']}] {citation['title']} ({citation['source']})", style="dim", markup=False)
+        where = plain(f"{citation['title']} ({citation['source']})")
+        out.print(f"  [{citation['index']}] {where}", style="dim", markup=False)
     if answer["handoff"]:
         out.print(f"  Handed to the desk: {answer['handoff']['reason']}", style="yellow", markup=False)
     return 0

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bot.home import Home
 from bot.settings import Settings
+from core.signs import REORDERING
 
 if TYPE_CHECKING:
     from bot.bootstrap import Threadline
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-_OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_OBEYED = re.compile(rf"[\x00-\x09\x0b-\x1f\x7f-\x9f{REORDERING}\ud800-\udfff]")
 """Control characters (Unicode's Cc) but newlines, the signs that reorder text (its Bidi_Control), half characters."""
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself

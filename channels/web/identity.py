@@ -17,6 +17,7 @@ from jwt.types import Options
 from channels.web.parse import BadRequest
 from core.addresses import mailbox
 from core.errors import SetupError
+from core.signs import REORDERING
 
 MIN_SECRET = 32  # characters; RFC 7518, section 3.2, asks for a key as long as HMAC-SHA256's output
 MAX_TOKEN = 4096
@@ -151,11 +152,7 @@ def _user_id(value: object) -> str:
 
 def _printable(text: str) -> str:
     """Return `text` without control characters, and without those that reorder text or no database stores."""
-    return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cs"} and c not in _REORDERING)
-
-
-# The directional formatting characters of Unicode Standard Annex 9, section 2.
-_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cs"} and c not in REORDERING)
 
 
 def _text(value: object, longest: int) -> str:

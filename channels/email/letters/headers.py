@@ -15,6 +15,7 @@ import idna
 
 from channels.email.mail import Address
 from core.errors import PermanentError
+from core.signs import REORDERING
 
 _LONGEST_ADDRESS = 254  # RFC 5321, 4.5.3.1.3
 _LONGEST_NAME = 100
@@ -24,7 +25,7 @@ _FOLD = "\n "
 
 # Controls and line separators; then what turns the writing direction around or shows nothing.
 _BREAKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
-_UNSEEN = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u061c]")
+_UNSEEN = re.compile(f"[{REORDERING}\ufeff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ID = re.compile(r"[!-;=?-~]+")  # printable ASCII without angle brackets
 # Dots may stand anywhere: some Japanese providers gave out such addresses.

@@ -113,7 +113,7 @@ def test_a_conversation_is_verified_while_somebody_vouches_for_each_of_its_messa
         (CustomerSaid("7", verified=True, email="eve@new.example", customer="web:user:eve"), ""),
     ],
 )
-def test_the_customers_address_is_what_somebody_vouched_for_with_the_last_message(said: CustomerSaid, known: str) -> None:
+def test_the_customers_address_is_what_was_vouched_for_with_the_last_message(said: CustomerSaid, known: str) -> None:
     thread = replace(IDLE, verified=True, email="kim@old.example")
     assert decide(thread, said, MOMENT).thread.email == known
 
