@@ -57,6 +57,8 @@ _UNREAD = 3  # articles that could not be read, named with the reason
 class Silence:
     """The voice of a run that nobody listens to."""
 
+    is_heard = False
+
     async def check(self) -> None:
         """It always counts."""
 

@@ -356,21 +356,22 @@ class _RunVoice:
         self._store = store
         self._bell = bell
         self._lease = lease
-        self._channel = channel
+        self._flows = channel if isinstance(channel, Streams) else None
         self._clock = clock
 
     async def check(self) -> None:
         await self._store.runs.check(self._lease)
 
+    @property
+    def is_heard(self) -> bool:
+        return self._flows is not None
+
     async def say(self, text: str) -> bool:
-        if not isinstance(self._channel, Streams):
-            await self.check()
-            return False
-        piece = await self._store.runs.speak(self._lease, self._clock())
-        if piece is None:
+        piece = await self._store.runs.speak(self._lease, self._clock()) if self._flows else None
+        if self._flows is None or piece is None:
             return False
         platform_id = piece.platform_id
-        sending = asyncio.create_task(self._channel.stream(piece, text))
+        sending = asyncio.create_task(self._flows.stream(piece, text))
         try:
             platform_id = await asyncio.shield(sending)
         except asyncio.CancelledError:  # the run's time is over: what is on its way arrives all the same
@@ -396,6 +397,8 @@ async def _outcome(sending: "asyncio.Task[str]", otherwise: str) -> str:
 
 class _Unheard:
     """The voice of a run that nobody hears."""
+
+    is_heard = False
 
     async def check(self) -> None:
         """Let every tool start: it looks things up for people."""

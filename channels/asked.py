@@ -1,7 +1,7 @@
 """What a platform says of a person: asked once an hour for each, and not for longer than a customer's event can wait.
 
-A platform wants its 'ok' within seconds, so what is not said within one is left unknown for now. Slack's and Teams'
-doors keep one each.
+A platform wants its 'ok' within seconds, so what is not said soon is left unknown for now. Slack's and Teams' doors
+keep one each.
 """
 
 import asyncio
@@ -21,26 +21,26 @@ _KEPT = 3600.0  # seconds
 _STALE = 86_400.0  # seconds that an answer may stand in for those that did not come since
 _AWAY = 30.0  # seconds after which what was not to be had is asked for again
 _MOST = 10_000
-_PATIENCE = 1.0  # seconds: Slack waits for three until it sends the event again
 
 
 class Asked(Generic[T]):
     """The answers of the last hour, by whom they are about."""
 
-    def __init__(self, failure: str, unknown: T) -> None:
-        """`failure` is what the log calls it when nothing was said; `unknown` stands for it."""
+    def __init__(self, failure: str, unknown: T, *, patience: float) -> None:
+        """`failure` is what the log calls it when nothing was said within `patience` s; `unknown` stands for it."""
         self._failure = failure
         self._unknown = unknown
+        self._patience = patience
         self._known: dict[str, tuple[T, float, float]] = {}  # what was said, until when it is kept, when it was said
 
     async def of(self, person: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return what `ask` says of `person`, or said lately; `unknown` if it says nothing within a second."""
+        """Return what `ask` says of `person`, or said lately; `unknown` if it says nothing in time."""
         said, until, at = self._known.get(person, (self._unknown, 0.0, 0.0))
         now = time.monotonic()
         if now < until:
             return said
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 said, at, kept = await ask(), now, _KEPT
         except (ThreadlineError, TimeoutError) as away:
             log.info(self._failure, person=person, why=str(away) or "no answer in time")

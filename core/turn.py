@@ -74,14 +74,19 @@ def _says_nothing(subject: str) -> bool:
 
 
 class Voice(Protocol):
-    """How a run is heard while it works. Both raise `Superseded` once the run no longer counts."""
+    """How a run is heard while it works. Both methods raise `Superseded` once the run no longer counts."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody reads along while an answer grows."""
+        ...
 
     async def check(self) -> None:
         """Asked before each tool starts."""
         ...
 
     async def say(self, text: str) -> bool:
-        """Let the customer read `text`: all of the answer so far, in whole sentences. False if nobody reads along."""
+        """Let the customer read `text`: all of the answer so far, in whole sentences. False if it can't be shown."""
         ...
 
 

@@ -23,6 +23,7 @@ class Profile:
 
 
 UNKNOWN = Profile()
+_PATIENCE = 1.0  # seconds: Slack waits for three until it sends the event again
 
 
 class People:
@@ -32,7 +33,7 @@ class People:
         """`team` gives our own workspace's id, which Slack says once we are connected."""
         self._api = api
         self._team = team
-        self._asked = Asked("slack_profile_unknown", UNKNOWN)
+        self._asked = Asked("slack_profile_unknown", UNKNOWN, patience=_PATIENCE)
 
     async def profile(self, user: str) -> Profile:
         """Return who `user` is, `UNKNOWN` if Slack does not say so within a second."""

@@ -8,16 +8,18 @@ from channels.teams.api import Api
 from channels.teams.parse import Person, Place
 from core.addresses import mailbox
 
+_PATIENCE = 0.5  # seconds; without the address nothing is lost but what is known elsewhere
+
 
 class People:
     """Those who wrote lately, with their addresses."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._asked = Asked("teams_address_unknown", "")
+        self._asked = Asked("teams_address_unknown", "", patience=_PATIENCE)
 
     async def address(self, who: Person, where: Place) -> str:
-        """Return the address that Microsoft vouches for, '' if there is none or it is not said within a second.
+        """Return the address that Microsoft vouches for, '' if there is none or it is not said at once.
 
         Nobody vouches for anything with TEAMS_DEV, where anyone can say who they are.
         """

@@ -18,7 +18,9 @@ from core.phrases import promises_person
 from core.turn import Turn, Voice
 from core.wording import LANGUAGES, language_name
 
-MOST_ANSWER = 8_000  # characters; about five pages, which no answer needs
+MOST_ANSWER = 40_000  # characters; more than any platform shows of one message
+_AT_ONCE = 50
+"""A long text is judged anew when it has grown by so many parts of itself: what it costs grows as it does."""
 _MARKS = re.compile(r"\s*\[[\d,\s]*\]")
 _STEM = 5  # letters of a language's name
 _TELLING = 20  # characters by which a language is told: of 2,817 sentences of help centres none was taken for another
@@ -81,7 +83,8 @@ class Speech:
         if not self._notebook.grounded or self._notebook.ending:
             return
         whole = sentences.finished(self._text)
-        if len(whole) == self._judged or not self._room.may_go(whole):
+        grown = len(whole) - self._judged
+        if not grown or grown < len(whole) // _AT_ONCE or not self._room.may_go(whole):
             return
         ready, citations = self._room.passed(whole, self._judged)
         if promises_person(ready[self._passed :]):
@@ -113,6 +116,9 @@ class Speech:
 
     async def _say(self, text: str, citations: tuple[Citation, ...]) -> None:
         """Have the customer read it, if anybody reads along."""
+        if not self._voice.is_heard:
+            await self._voice.check()
+            return
         if len(text) <= len(self.spoken):
             return
         before, self.spoken, self.sources = (self.spoken, self.sources), text, citations  # while it is on its way, too

@@ -468,7 +468,7 @@ async def test_ok_is_said_before_anything_slow(here: Office, kim: Person) -> Non
     file = (f"{next(NUMBERS)}.txt", b"x")
     for done in (await kim.writes(kim.chat, RETURNS), await kim.writes(kim.chat, "See here.", files=[file])):
         assert done.ok
-        assert done.ack.seconds < 1.0, "neither Teams nor its files are asked for anything first"
+        assert done.ack.seconds < 1.0, "neither Teams nor its files are waited for"
     here.server.heal()
     await here.silence()
 

@@ -55,6 +55,8 @@ class Listener:
         self.heard: list[str] = []
         self.deaf = deaf
 
+    is_heard = True
+
     async def check(self) -> None:
         if self.deaf:
             raise Superseded("a newer message came")
