@@ -31,7 +31,7 @@ from tests.race.journal import make_template
 from tests.race.program import Chat, Played, play
 
 SIDE_BY_SIDE = 20
-PROGRAMS = int(os.environ.get("RACE_PROGRAMS", "5"))
+PROGRAMS = int(os.environ.get("RACE_PROGRAMS", "3"))
 SEED = os.environ.get("RACE_SEED", "")
 SHOWN = (
     "interleavings",
