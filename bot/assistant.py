@@ -1,6 +1,6 @@
 """The assistant as the owner has set it up: its provider, its caution, what it may read, call and say.
 
-`bootstrap` makes the program's, `work.measure` the one that `eval` asks.
+`bootstrap` makes the program's, `evaluation.measure` the one that `eval` asks.
 """
 
 from dataclasses import replace

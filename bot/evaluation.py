@@ -31,7 +31,7 @@ from core.messages import Author, Message
 from core.store.engine import Database, sqlite_url
 from core.store.migrations import migrate
 from core.thread import Thread
-from core.turn import Turn
+from core.turn import Silence, Turn
 from kb.documents import SourceError, SyncReport
 from kb.evaluate import evaluate
 from kb.measures import Decision
@@ -52,19 +52,6 @@ _TRIES = 3
 _GIVES_UP = 5  # questions in a row that a model did not answer, or all of fewer
 _ONCE_MORE = 5.0  # seconds until a model that does not answer at the start is asked once more
 _UNREAD = 3  # articles that could not be read, named with the reason
-
-
-class Silence:
-    """The voice of a run that nobody listens to."""
-
-    is_heard = False
-
-    async def check(self) -> None:
-        """It always counts."""
-
-    async def say(self, text: str) -> bool:
-        """Nobody hears it."""
-        return False
 
 
 def turn_of(question: Question) -> Turn:

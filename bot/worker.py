@@ -46,7 +46,7 @@ from core.store.leases import HEARTBEAT_SECONDS, Lease, backoff
 from core.store.ledger import RunLedger
 from core.store.runs import DRAFT
 from core.store.store import Store
-from core.turn import Turn
+from core.turn import Silence, Turn
 
 log = structlog.get_logger()
 
@@ -280,7 +280,7 @@ class Worker:
         """Return a suggestion for operators: in shadow mode what the bot would answer, if it would."""
         if not self._store.policy.shadow or turn.hint or await self._opened_its_case(lease):
             return await assistant.draft(turn)
-        result = await assistant.answer(turn, _Unheard())
+        result = await assistant.answer(turn, Silence())
         return shadow.would_say(result) or shadow.charged(await assistant.draft(turn), result)
 
     async def _opened_its_case(self, lease: Lease) -> bool:
@@ -393,19 +393,6 @@ async def _outcome(sending: "asyncio.Task[str]", otherwise: str) -> str:
         return sending.result()
     sending.cancel()
     return otherwise
-
-
-class _Unheard:
-    """The voice of a run that nobody hears."""
-
-    is_heard = False
-
-    async def check(self) -> None:
-        """Let every tool start: it looks things up for people."""
-
-    async def say(self, text: str) -> bool:
-        """Say nothing."""
-        return False
 
 
 def _unsent(part: Part) -> DeliveryState:

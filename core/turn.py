@@ -90,6 +90,19 @@ class Voice(Protocol):
         ...
 
 
+class Silence:
+    """The voice of a run that nobody hears: it always counts, and every tool may start."""
+
+    is_heard = False
+
+    async def check(self) -> None:
+        """It counts."""
+
+    async def say(self, text: str) -> bool:
+        """Say nothing."""
+        return False
+
+
 class Ledger(Protocol):
     """Where a run writes down its calls of the owner's tools. `bot.worker` hands one to each run."""
 

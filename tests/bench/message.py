@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import text
 
 from bot.bootstrap import build
-from bot.evaluation import Silence, turn_of
+from bot.evaluation import turn_of
 from bot.home import Home
+from core.turn import Silence
 from kb.questions import Question
 from tests.conftest import serving
 from tests.support import plain_settings
